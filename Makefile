@@ -1,0 +1,51 @@
+# `make` alone lists the targets.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint unit notebooks lab bench soak execute clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+.venv/demo: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/dev: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@ .venv/demo
+
+demo: .venv/demo  ## the main job, offline: run config/experiments.yml, fill exphub.db, write report.html
+	$(BIN)/exphub run config/experiments.yml
+	$(BIN)/exphub report -o report.html
+
+test: lint unit notebooks lab  ## everything that has to pass
+
+lint: .venv/dev  ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: .venv/dev  ## the tests that need no browser
+	$(BIN)/pytest -q -m "not lab and not soak"
+
+notebooks: .venv/dev  ## the notebooks, run and compared with their saved outputs
+	cd notebooks && ../$(BIN)/pytest -q -c nbval.ini --nbval --nbval-current-env -p no:randomly .
+
+lab: .venv/dev  ## a real JupyterLab in headless Chromium; skipped where there is no chromium
+	$(BIN)/pytest -q -m lab tests
+
+bench: .venv/dev  ## ratios, measured side by side
+	$(BIN)/python -m tests.benchmarks
+
+soak: .venv/dev  ## long runs: kills at random moments
+	$(BIN)/pytest -q -m soak tests
+
+execute: .venv/dev  ## run the notebooks and save their outputs
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+
+clean:  ## remove what the targets made, but for the hub
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis report.html

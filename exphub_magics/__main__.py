@@ -1,0 +1,5 @@
+"""`python -m exphub_magics` is `exphub`."""
+
+from exphub_magics.cli import main
+
+main()

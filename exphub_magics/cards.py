@@ -1,0 +1,289 @@
+"""What a cell shows: an experiment's scorecard, and what changed since the version before.
+
+Cards are plain tables and <details>, which JupyterLab shows alike in trusted and untrusted notebooks. Everything
+that a person or a model wrote is escaped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from IPython import display
+
+from exphub_magics import comparisons, figures, metrics, prompts
+from exphub_magics.hub import Hub, Row
+from exphub_magics.markup import LISTED, TITLES, columns, decimal, details, interval, table
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+SEED_COLUMNS = (
+    "id",
+    "name",
+    "author",
+    "prompt_id",
+    "model_id",
+    "start_time",
+    "end_time",
+    "total_narratives",
+    "positives",
+    "negatives",
+    "false_positives",
+    "false_negatives",
+    "percent_overlap",
+)
+COUNTS = (
+    *("tp", "fp", "fn", "tn", "ok", "salvaged", "refused", "not_evaluable", "failed", "pending"),
+    *("labelled", "unlabelled", "total"),
+)
+SHOWN = ("precision", "recall", "specificity", "f1", "agreement", "jaccard", "kappa")
+HEAD = ("", "value", "95 % interval", "from", "always “no”", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What differs from the version before."""
+
+    version: int
+    prompt: tuple[prompts.Change, ...]
+    others: tuple[str, ...]
+    pair: comparisons.Pair | None
+    why_not: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """One experiment's figures; shown in a notebook as a card with its confusion chart.
+
+    `experiment` has the seed's columns, `counts` add up to their total, `metrics` are as `show --json` has them,
+    and `scores` are the same as metrics.Metric.
+    """
+
+    experiment: Row
+    counts: dict[str, int]
+    scores: dict[str, metrics.Metric]
+    missed: metrics.Metric
+    about: Row
+    incidents: int
+    cells: dict[str, int]
+    failures: tuple[tuple[str, str], ...]
+    change: Change | None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """Name → value, low, high, n; an undefined value is null and says why."""
+        return {name: score.as_json() for name, score in self.scores.items()}
+
+    @property
+    def figure(self) -> go.Figure:
+        """The confusion chart."""
+        return figures.confusion(self.cells)
+
+    def as_json(self) -> dict[str, Any]:
+        """The scorecard as `show --json` prints it."""
+        return {"experiment": self.experiment, "counts": self.counts, "metrics": self.metrics}
+
+    def __str__(self) -> str:
+        return text(self)
+
+    def _ipython_display_(self) -> None:
+        """Show the card, then the chart, then what changed: three plain outputs that survive in a saved notebook."""
+        display.display({"text/html": _head(self), "text/plain": text(self)}, raw=True)
+        if comparisons.in_kernel():
+            display.display(self.figure)
+        if self.change is not None:
+            display.display({"text/html": _since(self.change), "text/plain": _since_text(self.change)}, raw=True)
+
+
+def scorecard(hub: Hub, experiment: int, *, warnings: Sequence[str] = ()) -> Scorecard:
+    """Read an experiment's scorecard from the hub."""
+    board = hub.leaderboard()
+    row = next(one for one in board if one["id"] == experiment)
+    verdicts = hub.verdicts(experiment)
+    truth = [_boolean(one["manual_flag"]) for one in verdicts]
+    flags = [_boolean(one["flag"]) for one in verdicts]
+    incident = [one["incident_id"] for one in verdicts]
+    return Scorecard(
+        experiment={key: row[key] for key in SEED_COLUMNS},
+        counts={key: row[key] for key in COUNTS},
+        scores=metrics.scorecard(truth, flags, incident=incident),
+        missed=metrics.recall_missing_as_missed(truth, flags, incident=incident),
+        about=row,
+        incidents=len(set(incident)),
+        cells=_cells(verdicts),
+        failures=tuple((one["narrative_id"], one["error"] or "") for one in verdicts if one["status"] == "failed"),
+        change=_change(hub, row, board),
+        warnings=tuple(warnings),
+    )
+
+
+def _cells(verdicts: Iterable[Row]) -> dict[str, int]:
+    """Counts of manual flag × the model's, missing ones of either included."""
+    names = {
+        (1, 1): "tp",
+        (0, 1): "fp",
+        (1, 0): "fn",
+        (0, 0): "tn",
+        (1, None): "no_answer_yes",
+        (0, None): "no_answer_no",
+        (None, 1): "unlabelled_flagged",
+        (None, 0): "unlabelled_not",
+        (None, None): "unlabelled_no_answer",
+    }
+    found = Counter(names[one["manual_flag"], one["flag"]] for one in verdicts)
+    return {name: found[name] for name in names.values()}
+
+
+def _change(hub: Hub, row: Row, board: Sequence[Row]) -> Change | None:
+    """The difference from the version of the name before this one; None for a first version."""
+    before = [one for one in board if one["name"] == row["name"] and one["version"] == row["version"] - 1]
+    if not before:
+        return None
+    (earlier,) = before
+    old, new = hub.experiment(earlier["id"]), hub.experiment(row["id"])
+    wording = prompts.diff(old["prompt_text"], new["prompt_text"])
+    changed = tuple(
+        f"{what}: {was} → {now}"
+        for what, was, now in (
+            ("model", f"{old['provider']} {old['model_name']}", f"{new['provider']} {new['model_name']}"),
+            ("dataset", _dataset(old), _dataset(new)),
+            ("settings", _settings(old), _settings(new)),
+        )
+        if was != now
+    )
+    differs = wording if old["prompt_hash"] != new["prompt_hash"] else ()
+    try:
+        (pair,) = comparisons.compare(hub, [str(earlier["id"]), str(row["id"])]).pairs
+    except comparisons.NothingCommonError as error:
+        return Change(earlier["version"], differs, changed, None, str(error))
+    return Change(earlier["version"], differs, changed, pair)
+
+
+def _dataset(row: Row) -> str:
+    return f"{row['dataset']} {row['dataset_sha256'][:8]}"
+
+
+def _settings(row: Row) -> str:
+    return ", ".join(f"{key} {value}" for key, value in json.loads(row["settings"]).items()) or "none"
+
+
+def _boolean(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+# --- words ------------------------------------------------------------------------------------------------
+
+
+def title(card: Scorecard) -> str:
+    """The card's first line: what was run over what, and whether it is done."""
+    about = card.about
+    what = f"{about['name']} v{about['version']} · {about['provider']} {about['model_name']}"
+    over = f"{about['dataset']}, {about['total']:,} narratives of {card.incidents:,} incidents"
+    return f"{what} · {over} · {about['state']}"
+
+
+def counted(card: Scorecard) -> str:
+    """The card's second line: where each narrative went."""
+    n = card.counts
+    answered = f"answered {n['ok'] + n['salvaged']:,} = {n['ok']:,} ok + {n['salvaged']:,} salvaged"
+    rest = " · ".join(
+        f"{state.replace('_', ' ')} {n[state]:,}" for state in ("not_evaluable", "refused", "failed", "pending")
+    )
+    labels = f"labelled {n['labelled']:,}, unlabelled {n['unlabelled']:,}"
+    return f"{answered} · {rest} · {labels}"
+
+
+def rows(card: Scorecard) -> list[tuple[str, str, str, str, str, str]]:
+    """The table's rows: metric, value, interval, what it is from, the same for always "no", and a remark."""
+    return [_metric_row(card, card.scores[name]) for name in SHOWN]
+
+
+def _metric_row(card: Scorecard, score: metrics.Metric) -> tuple[str, str, str, str, str, str]:
+    name = TITLES.get(score.name, score.name)
+    if score.value is None:
+        return (name, "–", "", "", decimal(score.always_no), score.why or "")
+    origin = f"{score.numerator:,} / {score.n:,}" if score.numerator is not None else f"n = {score.n:,}"
+    remark = ""
+    if score.name == "recall" and card.missed.value is not None and card.missed.n > score.n:
+        remark = f"missing answers counted as misses: {decimal(card.missed.value)}"
+    return (
+        name,
+        decimal(score.value),
+        interval(score.low, score.high),
+        origin,
+        decimal(score.always_no),
+        remark,
+    )
+
+
+def text(card: Scorecard) -> str:
+    """The card as plain text."""
+    told = [f"note: {warning}" for warning in card.warnings]
+    failed = [f"failed {narrative_id}: {error}" for narrative_id, error in card.failures[:LISTED]]
+    since = [_since_text(card.change)] if card.change else []
+    return "\n".join([title(card), counted(card), *told, "", columns(HEAD, rows(card)), *failed, *since])
+
+
+def _since_text(change: Change) -> str:
+    wording = [
+        f"{'-' if one.kind == 'removed' else '+'} {one.text.strip()}" for one in change.prompt if one.kind != "same"
+    ]
+    pair = change.pair
+    verdict = pair.comparison.verdict() if pair else change.why_not or ""
+    return "\n".join([f"Since v{change.version}", *change.others, *wording, verdict])
+
+
+# --- HTML -------------------------------------------------------------------------------------------------
+
+
+def _head(card: Scorecard) -> str:
+    told = "".join(f"<div><b>Note</b> {escape(warning)}</div>" for warning in card.warnings)
+    failed = details(
+        f"the {len(card.failures):,} that failed",
+        [f"<code>{escape(one)}</code> {escape(error)}" for one, error in card.failures],
+    )
+    return (
+        f'<div class="exphub-card"><div><b>{escape(title(card))}</b></div><div>{escape(counted(card))}</div>'
+        f"{told}{failed}{table(HEAD, rows(card), left=[5])}</div>"
+    )
+
+
+def _since(change: Change) -> str:
+    others = "".join(f"<div>{escape(other)}</div>" for other in change.others)
+    if change.pair is None:
+        why_not = f"<div>{escape(change.why_not or '')}</div>"
+        return f"<div><b>Since v{change.version}</b>{others}{_diff(change.prompt)}{why_not}</div>"
+    pair = change.pair
+    right, wrong = pair.newly_right, pair.newly_wrong
+    return (
+        f"<div><b>Since v{change.version}</b>{others}{_diff(change.prompt)}"
+        f"<div>{escape(pair.comparison.verdict())}</div>"
+        f"{details(f'{len(right):,} newly right', map(comparisons.told, right))}"
+        f"{details(f'{len(wrong):,} newly wrong', map(comparisons.told, wrong))}</div>"
+    )
+
+
+def _diff(changes: Sequence[prompts.Change]) -> str:
+    """The prompt's difference: whole lines around what changed, words taken out struck through."""
+    if not changes:
+        return ""
+    marks = {"removed": ("<del>", "</del>", "#c0392b"), "added": ("<ins>", "</ins>", "#2471a3")}
+    pieces = []
+    for change in changes:
+        if change.kind == "same":
+            pieces.append(escape(_shortened(change.text)))
+        else:
+            opened, closed, colour = marks[change.kind]
+            pieces.append(f'<span style="color: {colour}">{opened}{escape(change.text)}{closed}</span>')
+    return f'<div style="white-space: pre-wrap; border-left: 3px solid #888; padding-left: 8px">{"".join(pieces)}</div>'
+
+
+def _shortened(same: str, *, around: int = 60) -> str:
+    """Unchanged words that are far from any change stand as an ellipsis."""
+    return same if len(same) <= 2 * around + 5 else f"{same[:around]} … {same[-around:]}"

@@ -1,0 +1,331 @@
+"""The verb table: `exphub VERB …` in a terminal and `%exphub VERB …` in a notebook are one set of click commands.
+
+A verb returns its value. The terminal prints it, as text or with --json; the notebook shows it or assigns it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import lazy_loader
+
+from exphub_magics import cards, comparisons, configs, datasets, experiments, prompts, reports, specs, widgets
+from exphub_magics.configs import Configuration
+from exphub_magics.errors import ConfigError, ExphubError, nearest, unknown
+from exphub_magics.hub import Hub
+
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = lazy_loader.load("pandas")
+
+FAILED, INTERRUPTED = 3, 130
+EXPERIMENT_EXAMPLE = "%%experiment baseline --data sample"
+
+
+@dataclass(slots=True)
+class Session:
+    """Where a verb is called: which hub, how progress is shown, and what a notebook has to give."""
+
+    db: str | None = None
+    as_json: bool = False
+    progress: Callable[[], widgets.Show] = widgets.on_terminal
+    body: str = ""
+    frames: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def hub(self, *, create: bool = False) -> Hub:
+        """Open the hub; only what records something makes one."""
+        return Hub.open(self.db, create=create)
+
+
+class Verbs(click.Group):
+    """A group that answers a wrong verb with the nearest."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Find the verb that is meant."""
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            raise click.UsageError(f"unknown verb {args[0]!r}: {nearest(args[0], self.commands, shown=20)}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def callback(ctx: click.Context, _parameter: click.Parameter, value: Any) -> None:
+        if value:
+            setattr(ctx.obj, name, value)
+
+    return callback
+
+
+_DB = click.option(
+    "--db",
+    metavar="FILE",
+    expose_value=False,
+    callback=_keep("db"),
+    help="The hub; else $EXPHUB_DB, else exphub.db.",
+)
+_JSON = click.option(
+    "--json", is_flag=True, expose_value=False, callback=_keep("as_json"), help="Print the value as JSON."
+)
+_DATA = click.option("--data", metavar="FILE", help="The dataset: a file, or sample.")
+_COLUMNS = click.option("--columns", metavar="MAP", help='What is what: "text=…,flag=…,narrative_id=…".')
+_SAMPLE = click.option("--sample", type=click.IntRange(1), metavar="N", help="Ask N narratives drawn at random.")
+_SEED = click.option("--seed", type=int, metavar="S", help="Which draw (0), and the model's seed where it takes one.")
+_CONCURRENCY = click.option("--concurrency", type=click.IntRange(1, 1000), metavar="N", help="Calls at once (16).")
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@_DB
+@click.version_option(package_name="exphub")
+def cli() -> None:
+    """Ask a language model the same question about every narrative, and know how far to trust the answers."""
+
+
+@cli.command()
+@click.argument("config", metavar="CONFIG")
+@_DATA
+@_COLUMNS
+@click.option("--only", multiple=True, metavar="NAME", help="Run only this experiment; may be repeated.")
+@_SAMPLE
+@_SEED
+@click.option("--again", metavar="STATES", help="Ask these states anew too: salvaged, refused, ok.")
+@_CONCURRENCY
+@_DB
+@_JSON
+@click.pass_obj
+def run(
+    session: Session, /, config: str, only: Sequence[str], again: str | None, data: str | None, **said: Any
+) -> pd.DataFrame:
+    """Run the experiments of a configuration file, or what is left of them.
+
+    Example: exphub run config/experiments.yml --only baseline
+    """
+    configuration = _narrowed(configs.read(config, data=data), only, said)
+    states = _states(again)
+    jobs = experiments.prepare_file(configuration)
+    with session.hub(create=True) as hub:
+        numbers = [experiments.follow(hub, job, session.progress(), again=states).experiment_id for job in jobs]
+        board = comparisons.leaderboard(hub)
+        return board[board["id"].isin(numbers)].reset_index(drop=True)
+
+
+def _narrowed(configuration: Configuration, only: Sequence[str], said: dict[str, Any]) -> Configuration:
+    """The configuration with the options of the command line over it, and only the experiments wanted."""
+    names = [spec.name for spec in configuration.specs]
+    if not configuration.problems:
+        for name in only:
+            if name not in names:
+                raise unknown("experiment", name, names)
+    given = {key: value for key, value in said.items() if value is not None}
+    kept = [
+        (line, replace(spec, **given))
+        for line, spec in zip(configuration.lines, configuration.specs, strict=True)
+        if not only or spec.name in only
+    ]
+    lines, chosen = tuple(line for line, _ in kept), tuple(spec for _, spec in kept)
+    return replace(configuration, lines=lines, specs=chosen)
+
+
+def _states(text: str | None) -> tuple[str, ...]:
+    states = tuple(state.strip() for state in (text or "").split(",") if state.strip())
+    for state in states:
+        if state not in experiments.AGAIN:
+            raise unknown("state", state, experiments.AGAIN)
+    return states
+
+
+@cli.command(name="list")
+@_DB
+@_JSON
+@click.pass_obj
+def list_(session: Session) -> pd.DataFrame:
+    """Every experiment in the hub, with its counts and figures.
+
+    Example: exphub list --json
+    """
+    with session.hub() as hub:
+        return comparisons.leaderboard(hub)
+
+
+@cli.command()
+@click.argument("name")
+@_DB
+@_JSON
+@click.pass_obj
+def show(session: Session, name: str) -> cards.Scorecard:
+    """One experiment's scorecard and chart. NAME is a name, name@version, an id or the beginning of a name.
+
+    Example: exphub show indicators@2
+    """
+    with session.hub() as hub:
+        return cards.scorecard(hub, hub.find(name))
+
+
+@cli.command()
+@click.argument("names", nargs=-1, required=True, metavar="A B [C …]")
+@_DB
+@_JSON
+@click.pass_obj
+def compare(session: Session, names: Sequence[str]) -> comparisons.Comparison:
+    """Compare experiments with the first one named, on the narratives that all have answered.
+
+    Example: exphub compare baseline indicators
+    """
+    with session.hub() as hub:
+        return comparisons.compare(hub, names)
+
+
+@cli.command()
+@click.argument("file")
+@_COLUMNS
+@_JSON
+@click.pass_obj
+def data(session: Session, file: str, columns: str | None) -> datasets.Profile:
+    """Read, map and profile a dataset without running anything.
+
+    Example: exphub data narratives.xlsx --columns "text=Story,flag=Coded"
+    """
+    source = session.frames.get(file, file)
+    return datasets.read(source, columns=columns, name=file if file in session.frames else None).profile
+
+
+@cli.command()
+@click.argument("name")
+@click.option("-o", "--output", required=True, metavar="FILE", help="A csv, xlsx, parquet or jsonl file.")
+@_DB
+@click.pass_obj
+def export(session: Session, name: str, output: str) -> Path:
+    """Take an experiment's results out, with its id and fingerprint, without the narratives' texts.
+
+    Example: exphub export baseline -o baseline.csv
+    """
+    with session.hub() as hub:
+        return reports.export(hub, name, output)
+
+
+@cli.command()
+@click.argument("names", nargs=-1, metavar="[NAME …]")
+@click.option("-o", "--output", default="report.html", metavar="FILE", show_default=True)
+@_DB
+@click.pass_obj
+def report(session: Session, names: Sequence[str], output: str) -> Path:
+    """Write a summary of experiments as one HTML file that opens offline and holds no narrative, rationale or id.
+
+    Example: exphub report -o report.html
+    """
+    with session.hub() as hub:
+        Path(output).write_text(reports.html(hub, names), encoding="utf-8")
+    return Path(output)
+
+
+# --- the cell ---------------------------------------------------------------------------------------------
+
+
+@click.command(name="experiment", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("name")
+@click.option("--data", metavar="FILE|FRAME", help="The dataset: a file, a DataFrame variable, or sample.")
+@_COLUMNS
+@click.option("--model", "model_name", metavar="NAME", help="The model; rules-1, the builtin one, by default.")
+@click.option(
+    "--provider", metavar="NAME", help=f"Who serves it: {', '.join(specs.ENDPOINTS)}, or any with --base-url."
+)
+@click.option("--base-url", metavar="URL", help="Where it is served.")
+@click.option("--api-key-env", metavar="VARIABLE", help="The variable that holds the key; never the key itself.")
+@click.option("--author", metavar="NAME")
+@_SAMPLE
+@_SEED
+@click.option("--temperature", type=float, metavar="T")
+@click.option("--reasoning-effort", metavar="E", help=f"One of {', '.join(specs.EFFORTS)}.")
+@click.option("--max-tokens", type=click.IntRange(1), metavar="N")
+@click.option("--repeat", type=click.IntRange(1), metavar="K", help="A deliberate repeat, asked anew.")
+@_CONCURRENCY
+@click.option("--notes", metavar="TEXT")
+@click.option("--as", "variable", metavar="VARIABLE", help="Name the scorecard.")
+@_DB
+@click.pass_obj
+def experiment(session: Session, /, variable: str | None, **said: Any) -> tuple[cards.Scorecard, str | None]:
+    """Put the cell's prompt to a model over every narrative of a dataset.
+
+    Example: %%experiment baseline --data sample
+    """
+    job = experiments.prepare([_spec(session, {key: value for key, value in said.items() if value is not None})])[0]
+    with session.hub(create=True) as hub:
+        last = experiments.follow(hub, job, session.progress())
+        return cards.scorecard(hub, last.experiment_id, warnings=last.warnings), variable
+
+
+def _spec(session: Session, said: dict[str, Any]) -> specs.Spec:
+    if not session.body.strip():
+        raise ConfigError(f"the cell is empty: write the prompt under the line, such as\n{EXPERIMENT_EXAMPLE}\nIs …?")
+    source = said.pop("data", None)
+    if source is None:
+        raise ConfigError("no dataset is named: add --data FILE, --data FRAME or --data sample")
+    provider = said.get("provider", specs.BUILTIN if "base_url" not in said else "endpoint")
+    if "model_name" not in said and provider != specs.BUILTIN:
+        raise ConfigError(f"provider {provider!r} needs --model NAME")
+    if "model_name" in said and "provider" not in said and "base_url" not in said and said["model_name"] != "rules-1":
+        raise ConfigError(f"--model {said['model_name']} needs --provider NAME or --base-url URL")
+    data = session.frames.get(source, source)
+    named = {"data": data, "data_name": source if source in session.frames else None, "provider": provider}
+    return specs.complete(specs.Spec(prompt=prompts.parse(session.body), **{**said, **named}))
+
+
+# --- the terminal -----------------------------------------------------------------------------------------
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a verb in the terminal: values go to stdout, everything else to stderr, errors in one line."""
+    session = Session()
+    try:
+        value = cli.main(
+            list(arguments) if arguments is not None else None, "exphub", standalone_mode=False, obj=session
+        )
+    except click.ClickException as error:
+        _fail(error.format_message(), error.exit_code)
+    except ExphubError as error:
+        _fail(str(error), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("interrupted; everything answered is kept, run it again for the rest", INTERRUPTED)
+    if value is None or isinstance(value, int):
+        sys.exit(value or 0)
+    click.echo(shown_json(value) if session.as_json else shown(value))
+    if isinstance(value, pd.DataFrame) and "failed" in value and value["failed"].sum() and _ran(arguments):
+        _fail(f"{value['failed'].sum()} narratives failed; run it again to ask only these", FAILED)
+
+
+def _ran(arguments: Sequence[str] | None) -> bool:
+    return "run" in (sys.argv[1:] if arguments is None else arguments)
+
+
+def _fail(text: str, code: int) -> None:
+    click.echo(f"exphub: {text}", err=True)
+    sys.exit(code)
+
+
+def shown(value: Any) -> str:
+    """A verb's value as the terminal shows it."""
+    if isinstance(value, pd.DataFrame):
+        return reports.table(value)
+    if isinstance(value, datasets.Profile):
+        return "\n".join(f"{key}: {_plain(held)}" for key, held in value.as_json().items())
+    return str(value)
+
+
+def _plain(held: Any) -> str:
+    if isinstance(held, dict):
+        return ", ".join(f"{key} = {one}" for key, one in held.items())
+    return "; ".join(map(str, held)) if isinstance(held, (list, tuple)) else str(held)
+
+
+def shown_json(value: Any) -> str:
+    """A verb's value as JSON; a missing value is null."""
+    if isinstance(value, pd.DataFrame):
+        value = json.loads(value.to_json(orient="records", double_precision=15))
+    elif hasattr(value, "as_json"):
+        value = value.as_json()
+    return json.dumps(value, ensure_ascii=False, indent=2)

@@ -1,0 +1,271 @@
+"""Experiments side by side: on the narratives that all have answered, and never on anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import lazy_loader
+from IPython import display, get_ipython
+
+from exphub_magics import figures, metrics
+from exphub_magics.errors import ConfigError
+from exphub_magics.hub import Hub, Row
+from exphub_magics.markup import TITLES, columns, decimal, details, interval, table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+else:
+    pd = lazy_loader.load("pandas")
+
+RATIONAL_CHARACTERS = 200
+
+
+class NothingCommonError(ConfigError):
+    """Experiments that share no narrative which is labelled and which all of them answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A narrative on which two experiments say different things; `right` is whether the second is right."""
+
+    narrative_id: str
+    manual_flag: bool
+    flag: bool
+    rational: str | None
+
+    @property
+    def right(self) -> bool:
+        """Whether the second experiment's flag is the manual one."""
+        return self.flag == self.manual_flag
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A second experiment against a first one, with every narrative that flipped."""
+
+    comparison: metrics.Comparison
+    flips: tuple[Flip, ...]
+
+    @property
+    def newly_right(self) -> tuple[Flip, ...]:
+        """Narratives that only the second experiment flags as the coders do."""
+        return tuple(flip for flip in self.flips if flip.right)
+
+    @property
+    def newly_wrong(self) -> tuple[Flip, ...]:
+        """Narratives that only the first experiment flags as the coders do."""
+        return tuple(flip for flip in self.flips if not flip.right)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two or more experiments compared, each with the first."""
+
+    names: tuple[str, ...]
+    pairs: tuple[Pair, ...]
+    flags: pd.DataFrame
+    adjusted: tuple[float | None, ...]
+
+    @property
+    def figure(self) -> go.Figure:
+        """How the flagged narratives overlap, with each other and with the manual flags."""
+        return figures.overlap(self.flags)
+
+    @property
+    def flips(self) -> pd.DataFrame:
+        """Every narrative on which an experiment differs from the first one."""
+        return pd.DataFrame(
+            [
+                {
+                    "experiment": name,
+                    "narrative_id": flip.narrative_id,
+                    "manual_flag": flip.manual_flag,
+                    "flag": flip.flag,
+                    "now": "right" if flip.right else "wrong",
+                    "rational": flip.rational,
+                }
+                for name, pair in zip(self.names[1:], self.pairs, strict=True)
+                for flip in pair.flips
+            ],
+            columns=["experiment", "narrative_id", "manual_flag", "flag", "now", "rational"],
+        )
+
+    def __str__(self) -> str:
+        return "\n\n".join(_pair_text(*each) for each in self._each())
+
+    def _each(self) -> list[tuple[str, Pair, float | None]]:
+        titles = [f"{self.names[0]} → {name}" for name in self.names[1:]]
+        return list(zip(titles, self.pairs, self.adjusted, strict=True))
+
+    def _ipython_display_(self) -> None:
+        """Show each pair's figures and flips, then the overlap chart."""
+        shown = "".join(_pair_html(*each) for each in self._each())
+        display.display({"text/html": shown, "text/plain": str(self)}, raw=True)
+        if in_kernel():
+            display.display(self.figure)
+
+    def as_json(self) -> dict[str, Any]:
+        """The first pair as `compare --json` shows it, and every pair under `pairs` when there are more."""
+        shown = [pair.comparison.as_json() for pair in self.pairs]
+        more = {"pairs": shown, "p_values_holm": list(self.adjusted)} if len(shown) > 1 else {}
+        return {**shown[0], **more}
+
+
+def compare(hub: Hub, names: Sequence[str]) -> Comparison:
+    """Compare experiments with the first one named, on the labelled narratives that all of them answered.
+
+    Raises:
+        ConfigError: for fewer than two names.
+        NothingCommonError: for experiments that share no labelled and answered narrative.
+    """
+    numbers = list(dict.fromkeys(hub.find(name) for name in names))
+    if len(numbers) < 2:  # noqa: PLR2004 - a pair
+        raise ConfigError("compare takes two or more different experiments: exphub list shows which there are")
+    rows = {row["id"]: row for row in hub.leaderboard()}
+    titles = tuple(f"{rows[number]['name']}@{rows[number]['version']}" for number in numbers)
+    answered = [_by_narrative(hub, rows[number], rows[numbers[0]]) for number in numbers]
+    common = {
+        one: verdict
+        for one, verdict in answered[0].items()
+        if all(one in other and other[one]["flag"] is not None for other in answered)
+    }
+    if not any(verdict["manual_flag"] is not None for verdict in common.values()):
+        raise NothingCommonError(f"{' and '.join(titles)} share no labelled narrative that all have answered")
+    pairs = tuple(
+        _pair(answered[0], other, common, (titles[0], title))
+        for title, other in zip(titles[1:], answered[1:], strict=True)
+    )
+    return Comparison(titles, pairs, _flags(titles, answered), _holm(pairs))
+
+
+def leaderboard(hub: Hub) -> pd.DataFrame:
+    """Every experiment, newest last: the seed's columns, its state, who answered, counts and point metrics.
+
+    Undefined metrics are missing values; show gives them with their intervals.
+    """
+    rows = hub.leaderboard()
+    frame = pd.DataFrame([{**row, **_points(row)} for row in rows])
+    return frame if rows else pd.DataFrame(columns=["id", "name", "version", "state"])
+
+
+def _points(row: Row) -> dict[str, float | None]:
+    tp, fp, fn = row["tp"], row["fp"], row["fn"]
+    return {
+        "precision": tp / (tp + fp) if tp + fp else None,
+        "recall": tp / (tp + fn) if tp + fn else None,
+        "f1": 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else None,
+    }
+
+
+def _by_narrative(hub: Hub, row: Row, first: Row) -> dict[str, Row]:
+    """Verdicts by narrative id; of another dataset, only of narratives whose text is the same."""
+    verdicts = {verdict["narrative_id"]: verdict for verdict in hub.verdicts(row["id"])}
+    if row["dataset_id"] == first["dataset_id"]:
+        return verdicts
+    same = hub.same_texts(first["dataset_id"], row["dataset_id"])
+    return {one: verdict for one, verdict in verdicts.items() if one in same}
+
+
+def _pair(
+    first: Mapping[str, Row], second: Mapping[str, Row], common: Mapping[str, Row], names: tuple[str, str]
+) -> Pair:
+    labelled = [one for one, verdict in first.items() if verdict["manual_flag"] is not None]
+    compared = metrics.compare(
+        [_boolean(first[one]["manual_flag"]) for one in labelled],
+        [_boolean(first[one]["flag"]) if one in common else None for one in labelled],
+        [_boolean(second[one]["flag"]) if one in common else None for one in labelled],
+        incident=[first[one]["incident_id"] for one in labelled],
+        names=names,
+    )
+    flips = tuple(
+        Flip(
+            one,
+            bool(first[one]["manual_flag"]),
+            bool(second[one]["flag"]),
+            second[one]["rational"],
+        )
+        for one in labelled
+        if one in common and first[one]["flag"] != second[one]["flag"]
+    )
+    return Pair(compared, flips)
+
+
+def _flags(titles: Sequence[str], answered: Sequence[Mapping[str, Row]]) -> pd.DataFrame:
+    columns = {
+        title: {one: _boolean(v["flag"]) for one, v in each.items()}
+        for title, each in zip(titles, answered, strict=True)
+    }
+    manual = {one: _boolean(verdict["manual_flag"]) for one, verdict in answered[0].items()}
+    return pd.DataFrame({"manual": manual, **columns}, dtype=object)
+
+
+def _boolean(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def _holm(pairs: Sequence[Pair]) -> tuple[float | None, ...]:
+    """The pairs' p-values adjusted for their number; a pair without one stays without."""
+    known = [pair.comparison.p_value for pair in pairs if pair.comparison.p_value is not None]
+    adjusted = iter(metrics.holm(known) if known else ())
+    return tuple(None if pair.comparison.p_value is None else next(adjusted) for pair in pairs)
+
+
+def in_kernel() -> bool:
+    """Whether this runs in a notebook's kernel, which can show charts, and not in a terminal."""
+    shell = get_ipython()
+    return getattr(shell, "kernel", None) is not None
+
+
+# --- words ------------------------------------------------------------------------------------------------
+
+_HEAD = ("", "difference", "95 % interval", "")
+
+
+def told(flip: Flip) -> str:
+    """A flip as an item of an HTML list: which narrative, what its coders say, what is said now and why."""
+    said = flip.rational or ""
+    short = said if len(said) <= RATIONAL_CHARACTERS else f"{said[:RATIONAL_CHARACTERS]}…"
+    manual = "yes" if flip.manual_flag else "no"
+    flag = "flagged" if flip.flag else "not flagged"
+    return f"<code>{escape(flip.narrative_id)}</code> manual {manual}, now {flag}: {escape(short)}"
+
+
+def _counted(pair: Pair) -> str:
+    found = pair.comparison
+    return (
+        f"{found.n_common:,} labelled narratives that both answered ({found.n_excluded:,} excluded): "
+        f"both right {found.both_right:,}, only the first {found.only_first_right:,}, "
+        f"only the second {found.only_second_right:,}, both wrong {found.both_wrong:,}"
+    )
+
+
+def _verdict(pair: Pair, adjusted: float | None) -> str:
+    said = pair.comparison.verdict()
+    if adjusted is None or adjusted == pair.comparison.p_value:
+        return said
+    return f"{said}; p = {adjusted:.3f} when adjusted for the number of pairs (Holm)"
+
+
+def _differences(pair: Pair) -> list[tuple[str, str, str, str]]:
+    return [
+        (TITLES.get(name, name), decimal(found.value), interval(found.low, found.high), found.why or "")
+        for name, found in pair.comparison.differences.items()
+    ]
+
+
+def _pair_text(title: str, pair: Pair, adjusted: float | None) -> str:
+    return "\n".join([title, _counted(pair), _verdict(pair, adjusted), columns(_HEAD, _differences(pair))])
+
+
+def _pair_html(title: str, pair: Pair, adjusted: float | None) -> str:
+    right, wrong = pair.newly_right, pair.newly_wrong
+    return (
+        f"<div><b>{escape(title)}</b><div>{escape(_counted(pair))}</div><div>{escape(_verdict(pair, adjusted))}</div>"
+        f"{table(_HEAD, _differences(pair), left=[3])}"
+        f"{details(f'{len(right):,} newly right', map(told, right))}"
+        f"{details(f'{len(wrong):,} newly wrong', map(told, wrong))}</div>"
+    )

@@ -1,0 +1,275 @@
+"""A configuration file such as config/experiments.yml → specs, or everything that is wrong with it.
+
+The file is a list of experiments. It is read node by node, so that a name such as `no` or `012` stays what was
+written, and every problem is reported with its line, all in one message, before any call.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from exphub_magics import prompts
+from exphub_magics.errors import ConfigError, nearest
+from exphub_magics.specs import Spec, complete
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 8
+_COLUMNS, _MATRIX = "columns", "matrix"
+
+
+def _whole(text: str) -> int:
+    return int(text.replace("_", ""))
+
+
+_SCALARS: Mapping[str, Callable[[str], Any]] = {
+    "experiment_name": str,
+    "author": str,
+    "prompt_file": str,
+    "prompt": str,
+    "model_name": str,
+    "provider": str,
+    "data": str,
+    "base_url": str,
+    "api_key_env": str,
+    "notes": str,
+    "reasoning_effort": str,
+    "temperature": float,
+    "max_tokens": _whole,
+    "seed": _whole,
+    "sample": _whole,
+    "repeats": _whole,
+    "concurrency": _whole,
+}
+_KINDS: Mapping[Callable[[str], Any], str] = {str: "text", float: "a number", _whole: "a whole number"}
+KEYS = (*_SCALARS, _COLUMNS, _MATRIX)
+_VARIED = ("model_name", "provider", "prompt_file", "temperature", "reasoning_effort", "max_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a configuration, and the line it stands on."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a file says: the specs that can be run as far as it alone can tell, and every problem."""
+
+    path: str
+    specs: tuple[Spec, ...]
+    lines: tuple[int, ...]
+    problems: tuple[Problem, ...]
+
+    def refuse(self, *more: Problem) -> None:
+        """Raise one error that holds every problem, in the order of the lines."""
+        found = sorted({(problem.line, problem.text) for problem in (*self.problems, *more)})
+        if not found:
+            return
+        if len(found) == 1:
+            line, text = found[0]
+            raise ConfigError(f"{self.path}, line {line}: {text}")
+        listed = "\n".join(f"  line {line}: {text}" for line, text in found)
+        raise ConfigError(f"{len(found)} problems in {self.path}; nothing was run:\n{listed}")
+
+
+def read(path: str, *, data: str | None = None) -> Configuration:
+    """Read a configuration file; `data` serves the entries that name none.
+
+    Raises:
+        ConfigError: when the file itself cannot be read as a list of experiments.
+    """
+    root = _compose(path)
+    if not isinstance(root, yaml.SequenceNode):
+        raise ConfigError(f"{path} is no list of experiments: begin each with '- experiment_name: …'")
+    reader = _Reader(Path(path).parent, data)
+    specs = [(node.start_mark.line + 1, spec) for node in root.value for spec in reader.entry(node)]
+    if not root.value:
+        reader.note(root, "the list is empty: begin an experiment with '- experiment_name: …'")
+    return Configuration(
+        path, tuple(spec for _, spec in specs), tuple(line for line, _ in specs), tuple(reader.problems)
+    )
+
+
+def read_text(path: str, *, folder: Path, what: str) -> str:
+    """The text of a file that a configuration names: relative to the working directory, then to `folder`.
+
+    Raises:
+        ConfigError: for a missing, huge, irregular or undecodable file, or one outside both folders.
+    """
+    here = Path.cwd()
+    candidates = [here / path, here / folder / path]
+    file = next((candidate for candidate in candidates if candidate.exists()), None)
+    if file is None:
+        near = sorted(other.name for other in candidates[0].parent.glob("*") if other.is_file())
+        raise ConfigError(f"{what} {path!r} does not exist: {nearest(Path(path).name, near)}")
+    if not file.is_file():
+        raise ConfigError(f"{what} {path!r} is no regular file")
+    allowed = [here.resolve(), (here / folder).resolve()]
+    if not any(file.resolve().is_relative_to(root) for root in allowed):
+        raise ConfigError(f"{what} {path!r} lies outside the working directory: copy it in")
+    if file.stat().st_size > MAX_BYTES:
+        raise ConfigError(f"{what} {path!r} is larger than {MAX_BYTES:,} bytes: is it the right file?")
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (UnicodeDecodeError, OSError) as error:
+        reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
+        raise ConfigError(f"{what} {path!r} cannot be read: {reason}") from error
+
+
+def _compose(path: str) -> yaml.Node | None:
+    file = Path(path)
+    if not file.is_file():
+        near = sorted(str(other) for ending in ("*.yml", "*.yaml") for other in file.parent.glob(ending))
+        raise ConfigError(f"configuration {path!r} does not exist: {nearest(path, near)}")
+    if file.stat().st_size > MAX_BYTES:
+        raise ConfigError(f"{path} is larger than {MAX_BYTES:,} bytes: is it a list of experiments?")
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        _refuse_bombs(path, text)
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text: save it as UTF-8") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{path}, line {line}: this is no YAML: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is no YAML: {str(error).splitlines()[0]}") from error
+
+
+def _refuse_bombs(path: str, text: str) -> None:
+    """Aliases and deep nesting make a small file large: a list of experiments needs neither."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise ConfigError(f"{path} uses an alias (*name): write the value out")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise ConfigError(f"{path} is nested too deeply to be a list of experiments")
+
+
+class _Reader:
+    """Walks the nodes of one file and collects what is wrong."""
+
+    def __init__(self, folder: Path, data: str | None) -> None:
+        self.folder, self.data = folder, data
+        self.problems: list[Problem] = []
+
+    def note(self, node: yaml.Node, text: str) -> None:
+        self.problems.append(Problem(node.start_mark.line + 1, text))
+
+    def entry(self, node: yaml.Node) -> Iterator[Spec]:
+        """The specs of one entry of the list: one, or one a combination and repeat."""
+        if not isinstance(node, yaml.MappingNode):
+            self.note(node, "an experiment is a list of keys and values, beginning with experiment_name")
+            return
+        before = len(self.problems)
+        nodes = self.mapping(node, KEYS, "key")
+        values = {key: self.value(key, nodes[key]) for key in nodes}
+        self.require(node, values)
+        if len(self.problems) > before:
+            self.prompt(nodes, dict(values))
+            return
+        for combination in self.combinations(values.pop(_MATRIX, {})):
+            yield from self.specs(node, nodes, values, combination)
+
+    def mapping(self, node: yaml.MappingNode, known: tuple[str, ...], what: str) -> dict[str, yaml.Node]:
+        """Key → node, with unknown and repeated keys noted."""
+        nodes: dict[str, yaml.Node] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            if known and key not in known:
+                self.note(key_node, f"unknown {what} {key!r}: {nearest(key, known)}")
+            elif key in nodes:
+                self.note(key_node, f"{what} {key!r} stands here twice")
+            else:
+                nodes[key] = value_node
+        return nodes
+
+    def value(self, key: str, node: yaml.Node) -> Any:
+        """A key's value in the type that the key has, whatever YAML would make of it."""
+        if key == _MATRIX:
+            return self.matrix(node)
+        if key == _COLUMNS and isinstance(node, yaml.MappingNode):
+            return {name: self.scalar(key, inner) for name, inner in self.mapping(node, (), "column").items()}
+        return self.scalar(key, node)
+
+    def scalar(self, key: str, node: yaml.Node) -> Any:
+        convert = _SCALARS.get(key, str)
+        if not isinstance(node, yaml.ScalarNode) or not node.value.strip():
+            self.note(node, f"{key} is {_KINDS[convert]}, written behind the colon")
+            return None
+        try:
+            return convert(node.value)
+        except ValueError:
+            self.note(node, f"{key} is {_KINDS[convert]}, not {node.value!r}")
+            return None
+
+    def matrix(self, node: yaml.Node) -> dict[str, list[Any]]:
+        if not isinstance(node, yaml.MappingNode):
+            self.note(node, "matrix holds keys with a list of values each, such as temperature: [0, 0.5]")
+            return {}
+        varied: dict[str, list[Any]] = {}
+        for key, values in self.mapping(node, _VARIED, "matrix key").items():
+            if not isinstance(values, yaml.SequenceNode) or not values.value:
+                self.note(values, f"matrix: {key} is a list of values, such as [a, b]")
+                continue
+            varied[key] = [self.scalar(key, inner) for inner in values.value]
+        return varied
+
+    def combinations(self, matrix: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
+        for values in itertools.product(*matrix.values()):
+            yield dict(zip(matrix, values, strict=True))
+
+    def require(self, node: yaml.Node, values: Mapping[str, Any]) -> None:
+        if "experiment_name" not in values:
+            self.note(node, "an experiment without a name: add experiment_name")
+        varied = values.get(_MATRIX) or {}
+        if ("prompt" in values) + ("prompt_file" in values or "prompt_file" in varied) != 1:
+            self.note(node, "an experiment has either prompt_file or prompt")
+        provider = values.get("provider", "builtin" if "provider" not in varied else "")
+        if provider != "builtin" and "model_name" not in values and "model_name" not in varied:
+            self.note(node, f"provider {provider!r} needs a model_name")
+        if "data" not in values and self.data is None:
+            self.note(node, "no dataset is named: add 'data: FILE' to the experiment, or run with --data FILE")
+
+    def specs(
+        self,
+        node: yaml.Node,
+        nodes: Mapping[str, yaml.Node],
+        values: Mapping[str, Any],
+        combination: Mapping[str, Any],
+    ) -> Iterator[Spec]:
+        said = {"data": self.data, **values, **combination}
+        name, repeats = said.pop("experiment_name"), said.pop("repeats", 1)
+        if combination:
+            name += " · " + ", ".join(str(value) for value in combination.values())
+        prompt = self.prompt(nodes, said)
+        if prompt is None:
+            return
+        try:
+            spec = complete(Spec(name=name, prompt=prompt, repeat=min(repeats, 1), **said))
+        except ConfigError as error:
+            self.note(node, str(error))
+            return
+        yield from (replace(spec, repeat=repeat) for repeat in range(1, repeats + 1))
+
+    def prompt(self, nodes: Mapping[str, yaml.Node], said: dict[str, Any]) -> prompts.Prompt | None:
+        file, text = said.pop("prompt_file", None), said.pop("prompt", None)
+        if file is None and text is None:
+            return None
+        where = nodes.get("prompt_file") or nodes.get("prompt") or nodes[_MATRIX]
+        try:
+            if file is not None:
+                text = read_text(file, folder=self.folder, what="prompt_file")
+            return prompts.parse(text)
+        except ConfigError as error:
+            self.note(where, str(error) if file is None or repr(file) in str(error) else f"{file}: {error}")
+            return None

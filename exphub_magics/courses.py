@@ -1,0 +1,275 @@
+"""One run under way: what is pending becomes questions, and what comes back results, recorded batch by batch.
+
+Two passes: what is known already needs no call, and the engine asks the rest. An interrupt comes before or after
+a batch is recorded, never between.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from exphub_magics import answers, engines, providers
+from exphub_magics.hub import Hub, Pending, Row
+from exphub_magics.questions import Failure, Outcome, Question, Reply
+from exphub_magics.specs import Spec
+
+SCORE_SECONDS = 2.0  # how old the summary columns of a running experiment may be
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands; `state` is `running`, `done` or `stopped`."""
+
+    experiment_id: int
+    name: str
+    state: str
+    total: int
+    statuses: Mapping[str, int]
+    positives: int
+    asked: int
+    recalled: int
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def finished(self) -> int:
+        """Narratives that have a result."""
+        return sum(self.statuses.values())
+
+    @property
+    def rate(self) -> float | None:
+        """Narratives asked a second, since this run began."""
+        return self.asked / self.seconds if self.asked and self.seconds else None
+
+    @property
+    def remaining_seconds(self) -> float | None:
+        """How long the rest will take at the present rate."""
+        return (self.total - self.finished) / self.rate if self.rate else None
+
+
+@dataclass(slots=True)
+class Course:
+    """One run under way."""
+
+    hub: Hub
+    spec: Spec
+    experiment: int
+    total: int
+    warnings: tuple[str, ...]
+    statuses: Counter[str] = field(default_factory=Counter)
+    positives: int = 0
+    asked: int = 0
+    recalled: int = 0
+    held: dict[str, tuple[str, bool]] = field(default_factory=dict)  # results that will be replaced
+    began: float = field(default_factory=time.monotonic)
+    scored: float = field(default_factory=time.monotonic)
+
+    def progress(self, state: str) -> Progress:
+        """Where the run stands."""
+        return Progress(
+            self.experiment,
+            self.spec.name,
+            state,
+            self.total,
+            dict(self.statuses),
+            self.positives,
+            self.asked,
+            self.recalled,
+            time.monotonic() - self.began,
+            self.warnings,
+        )
+
+    def count(self, narrative_id: str, status: str, flag: object) -> None:
+        """Count a result instead of the one that it replaces."""
+        if narrative_id in self.held:
+            before, flagged = self.held.pop(narrative_id)
+            self.statuses[before] -= 1
+            self.positives -= flagged
+        self.statuses[status] += 1
+        self.positives += bool(flag)
+
+    def record(self, results: Sequence[Row], responses: Sequence[Row] = ()) -> None:
+        """Store a batch so that an interrupt comes before or after it, never between."""
+        if not results:
+            return
+        with uninterrupted():
+            self.hub.record(self.experiment, results, responses)
+            for row in results:
+                self.count(row["narrative_id"], row["status"], row["flag"])
+            if time.monotonic() - self.scored > SCORE_SECONDS:
+                self.hub.score(self.experiment)
+                self.scored = time.monotonic()
+
+
+# --- answers known already --------------------------------------------------------------------------------
+
+
+def memory(course: Course) -> Generator[Progress]:
+    """Record what needs no call: narratives with nothing to evaluate, and questions answered before."""
+    for chunk in _chunks(course.hub.pending(course.experiment)):
+        _record_known(course, chunk)
+        yield course.progress("running")
+
+
+def _record_known(course: Course, chunk: Sequence[Pending]) -> list[Question]:
+    """Record what of a chunk needs no call; the questions that are left."""
+    idle = [
+        _result(one.narrative_id, {"status": "not_evaluable", "error": one.placeholder})
+        for one in chunk
+        if one.placeholder is not None
+    ]
+    questions = {
+        one.narrative_id: (course.spec.question(one.narrative_id, one.narrative, one.facts), one.status)
+        for one in chunk
+        if one.placeholder is None
+    }
+    known = course.hub.recall({question.question_hash for question, _ in questions.values()})
+    recalled, left = [], []
+    for narrative_id, (question, status) in questions.items():
+        held = known.get(question.question_hash)
+        if held is None:
+            left.append(question)
+        elif status is not None:
+            left.append(replace(question, asking=held[1] + 1))
+        else:
+            recalled.append(_read(narrative_id, held[0], held[2]))
+    course.recalled += len(recalled)
+    course.record(idle + recalled)
+    return left
+
+
+def _chunks(pending: Iterable[Pending], size: int = 500) -> Iterator[list[Pending]]:
+    chunk: list[Pending] = []
+    for one in pending:
+        chunk.append(one)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+# --- answers to be asked for ------------------------------------------------------------------------------
+
+
+def ask(course: Course, again: Sequence[str]) -> Generator[Progress]:
+    """Ask the rest, and record what comes back batch by batch."""
+    waiting: dict[str, list[str]] = {}
+    questions = _questions(course, ("failed", *again), waiting)
+    first = next(questions, None)
+    if first is None:
+        return
+    course.hub.reopen(course.experiment)
+    answerer = providers.answerer(course.spec)
+    stream = engines.local(
+        answerer.ask, _chain(first, questions), concurrency=course.spec.concurrency, close=answerer.close
+    )
+    try:
+        for batch in stream:
+            _record_batch(course, batch, waiting)
+            yield course.progress("running")
+    except KeyboardInterrupt as interrupt:
+        for batch in _rest(stream, interrupt):
+            _record_batch(course, batch, waiting)
+        raise
+    finally:
+        stream.close()
+
+
+def _rest(stream: Generator[list[Outcome]], interrupt: KeyboardInterrupt) -> Iterator[list[Outcome]]:
+    """What the engine had finished when the interrupt came to its consumer."""
+    try:
+        yield stream.throw(interrupt)
+        yield from stream
+    except KeyboardInterrupt:
+        return
+
+
+def _chain(first: Question, rest: Iterator[Question]) -> Iterator[Question]:
+    yield first
+    yield from rest
+
+
+def _questions(course: Course, states: Sequence[str], waiting: dict[str, list[str]]) -> Iterator[Question]:
+    """The questions to ask, each once: narratives that are the same question wait for one reply together."""
+    for chunk in _chunks(course.hub.pending(course.experiment, states)):
+        for question in _record_known(course, chunk):
+            if question.request_hash in waiting:
+                waiting[question.request_hash].append(question.narrative_id)
+                continue
+            waiting[question.request_hash] = [question.narrative_id]
+            yield question
+
+
+def _record_batch(course: Course, batch: Sequence[Outcome], waiting: dict[str, list[str]]) -> None:
+    results, responses = [], []
+    for question, outcome in batch:
+        asked_for = waiting.pop(question.request_hash)
+        course.asked += 1
+        if isinstance(outcome, Failure):
+            said = {"status": "failed", "error": outcome.error, "attempts": outcome.attempts}
+            results += [_result(narrative_id, said) for narrative_id in asked_for]
+            continue
+        responses.append(_response(question, outcome))
+        results += [_read(one, question.request_hash, outcome, outcome.attempts) for one in asked_for]
+    course.record(results, responses)
+
+
+def _response(question: Question, reply: Reply) -> Row:
+    return {
+        "request_hash": question.request_hash,
+        "question_hash": question.question_hash,
+        "asking": question.asking,
+        **{name: getattr(reply, name) for name in Reply.__dataclass_fields__},
+    }
+
+
+def _read(narrative_id: str, request_hash: str, reply: Reply, attempts: int | None = None) -> Row:
+    """A reply read into a result."""
+    answer = answers.parse(reply.body, refusal=reply.refusal, finish_reason=reply.finish_reason)
+    return _result(
+        narrative_id,
+        {
+            "status": answer.status,
+            "flag": answer.flag,
+            "rational": answer.rational,
+            "reasoning_steps": json.dumps(answer.reasoning_steps, ensure_ascii=False),
+            "confidence": answer.confidence,
+            "error": answer.error,
+            "request_hash": request_hash,
+            "attempts": attempts,
+            "reader": answers.READER,
+        },
+    )
+
+
+_EMPTY: Row = dict.fromkeys(
+    ("rational", "flag", "reasoning_steps", "confidence", "request_hash", "error", "attempts", "reader")
+)
+
+
+def _result(narrative_id: str, said: Row) -> Row:
+    return {"narrative_id": narrative_id, **_EMPTY, **said}
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold an interrupt back until the block is through; only the main thread gets any."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: held.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before or signal.default_int_handler)
+    if held:
+        raise KeyboardInterrupt

@@ -1,0 +1,199 @@
+"""The one conductor: a spec and its dataset become an experiment in the hub, run to its end.
+
+`run` yields Progress and can be stopped anywhere: what has an answer keeps it, and the next run asks the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from exphub_magics import courses, datasets, environment, prompts
+from exphub_magics.configs import Configuration, Problem
+from exphub_magics.courses import Progress
+from exphub_magics.errors import ConfigError, DatasetError
+from exphub_magics.hub import MANUAL, Hub, Row
+from exphub_magics.specs import Spec
+
+AGAIN = ("salvaged", "refused", "ok")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A spec whose dataset has been read and whose slots are filled by it."""
+
+    spec: Spec
+    dataset: datasets.Dataset
+
+
+def prepare(specs: Iterable[Spec]) -> list[Job]:
+    """Read the specs' datasets and check their slots, before anything is asked or written.
+
+    Raises:
+        DatasetError, ConfigError: for the first spec that cannot be run.
+    """
+    read: dict[Any, datasets.Dataset] = {}
+    return [_job(spec, read) for spec in specs]
+
+
+def prepare_file(configuration: Configuration) -> list[Job]:
+    """Prepare a configuration's specs; everything that is wrong with it in one error.
+
+    Raises:
+        ConfigError: with the line of each problem.
+    """
+    read: dict[Any, datasets.Dataset] = {}
+    jobs, problems = [], []
+    for line, spec in zip(configuration.lines, configuration.specs, strict=True):
+        try:
+            jobs.append(_job(spec, read))
+        except (ConfigError, DatasetError) as error:
+            problems.append(Problem(line, str(error)))
+    configuration.refuse(*problems)
+    return jobs
+
+
+def _job(spec: Spec, read: dict[Any, datasets.Dataset]) -> Job:
+    if spec.data is None:
+        raise ConfigError("no dataset is named: add --data FILE, or data: in the configuration")
+    columns = json.dumps(spec.columns, sort_keys=True)
+    key = (spec.data if isinstance(spec.data, str) else id(spec.data), columns)
+    if key not in read:
+        read[key] = datasets.read(spec.data, columns=spec.columns, name=spec.data_name)
+    dataset = read[key]
+    facts = dataset.narratives[0].facts if dataset.narratives else {}
+    prompts.check_slots(spec.prompt, facts, labels=_labels(dataset.profile.columns))
+    if spec.sample is not None and spec.sample > len(dataset.narratives):
+        raise ConfigError(f"a sample of {spec.sample} from {len(dataset.narratives)} narratives: ask for fewer")
+    return Job(spec, dataset)
+
+
+def _labels(columns: Mapping[str, str | list[str]]) -> set[str]:
+    """The file's columns that were read as flags."""
+    flags = [held for part, held in columns.items() if "flag" in part]
+    return {name for held in flags for name in ([held] if isinstance(held, str) else held)}
+
+
+def run(hub: Hub, job: Job | Spec, *, again: Sequence[str] = ()) -> Generator[Progress]:
+    """Run an experiment, or the rest of it: ask what is pending or failed, and the states in `again` anew.
+
+    >>> spec = Spec(name="first", prompt=prompts.parse("Was V hit by a partner?"), data="sample", sample=20)
+    >>> with Hub.open(":memory:") as hub:
+    ...     *_, last = run(hub, spec)
+    >>> last.state, last.finished
+    ('done', 20)
+
+    Raises:
+        KeyboardInterrupt: after a last Progress whose state is `stopped`; everything answered is recorded.
+        EndpointError: when the endpoint will answer nothing; everything answered is recorded.
+    """
+    if isinstance(job, Spec):
+        (job,) = prepare([job])
+    course = _register(hub, job, again)
+    try:
+        yield course.progress("running")
+        yield from courses.memory(course)
+        yield from courses.ask(course, again)
+    except KeyboardInterrupt:
+        hub.score(course.experiment, finish=True)
+        yield course.progress("stopped")
+        raise
+    except Exception:
+        hub.score(course.experiment)
+        raise
+    hub.score(course.experiment, finish=True)
+    yield course.progress("done")
+
+
+def follow(hub: Hub, job: Job, show: Callable[[Progress], None], *, again: Sequence[str] = ()) -> Progress:
+    """Run to the end and show every Progress; an interrupt anywhere lets `run` record what has finished."""
+    stream = run(hub, job, again=again)
+    try:
+        for progress in stream:
+            show(progress)
+    except KeyboardInterrupt as interrupt:
+        show(stream.throw(interrupt))
+        raise
+    return progress
+
+
+def _register(hub: Hub, job: Job, again: Sequence[str]) -> courses.Course:
+    spec, dataset = job.spec, job.dataset
+    number, relabelled = register_dataset(hub, dataset)
+    selected = None if spec.sample is None else draw(dataset, spec.sample, spec.seed or 0)
+    earlier = hub.leaderboard()
+    experiment, new = hub.register(
+        {
+            "name": spec.name,
+            "author": spec.author or environment.author(),
+            "dataset_id": number,
+            "settings": spec.settings,
+            "environment": environment.describe(),
+            "fingerprint": spec.fingerprint(dataset.sha256),
+            "notes": spec.notes,
+        },
+        prompt=(spec.prompt.text, spec.prompt.digest),
+        model=(spec.model_name, spec.provider),
+        selected=selected,
+    )
+    warnings = [*spec.prompt.warnings, *relabelled, *(_drift(hub, spec, experiment, earlier) if new else ())]
+    course = courses.Course(hub, spec, experiment, len(selected or dataset.narratives), tuple(warnings))
+    for row in hub.verdicts(experiment):
+        if row["status"]:
+            course.count(row["narrative_id"], row["status"], row["flag"])
+            if row["status"] in ("failed", *again):
+                course.held[row["narrative_id"]] = (row["status"], bool(row["flag"]))
+    return course
+
+
+def register_dataset(hub: Hub, dataset: datasets.Dataset) -> tuple[int, list[str]]:
+    """Keep a dataset and its manual flags; its id, and a warning for flags that differ from those held."""
+    number = hub.register_dataset(
+        name=dataset.name,
+        sha256=dataset.sha256,
+        columns=dataset.profile.columns,
+        profile=dataset.profile.as_json(),
+        restricted=dataset.restricted,
+        narratives=(
+            {
+                "narrative_id": narrative.narrative_id,
+                "incident_id": narrative.incident_id,
+                "source": narrative.source,
+                "narrative_text": narrative.text,
+                "facts": json.dumps(narrative.facts, ensure_ascii=False),
+                "placeholder": narrative.placeholder,
+            }
+            for narrative in dataset.narratives
+        ),
+    )
+    _, changed = hub.label(number, dataset.labels, coder=MANUAL)
+    _, moved = hub.label(number, dataset.incident_labels, coder=MANUAL, incidents=True)
+    if changed + moved:
+        return number, [
+            f"{changed + moved} manual flags differ from those held before: the new ones count, the old are kept"
+        ]
+    return number, []
+
+
+def draw(dataset: datasets.Dataset, size: int, seed: int) -> list[str]:
+    """The ids of a random sample without replacement; a larger sample of the same seed holds the smaller one.
+
+    Narratives are ordered by the sha256 of seed and id, so the draw depends on nothing but these two.
+    """
+    ids = [narrative.narrative_id for narrative in dataset.narratives]
+    return sorted(ids, key=lambda one: hashlib.sha256(f"{seed}:{one}".encode()).digest())[:size]
+
+
+def _drift(hub: Hub, spec: Spec, experiment: int, earlier: Sequence[Row]) -> list[str]:
+    """Say aloud when one name holds different texts, or two names one text."""
+    warnings = []
+    same = [row for row in earlier if row["name"] == spec.name]
+    if any(row["prompt_hash"] != spec.prompt.digest for row in same):
+        warnings.append(f"{spec.name!r} now holds {len(same) + 1} versions: its text or settings changed")
+    others = hub.other_names(experiment)
+    if others:
+        warnings.append(f"the same prompt text was run before as {', '.join(map(repr, others))}")
+    return warnings

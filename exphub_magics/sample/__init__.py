@@ -1,0 +1,1 @@
+"""Synthetic incidents with a narrative of either source: the files, their generator and its material."""

@@ -1,0 +1,1 @@
+UPDATE experiments SET end_time = NULL WHERE id = :experiment;

@@ -1,0 +1,118 @@
+"""What moves while a run goes on: a bar in the cell, a line on the terminal. Views, without logic of their own."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from html import escape
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import lazy_loader
+from IPython import display
+
+from exphub_magics.courses import Progress
+
+if TYPE_CHECKING:
+    import tqdm
+else:
+    tqdm = lazy_loader.load("tqdm")
+
+Show: TypeAlias = Callable[[Progress], None]
+
+REFRESH_SECONDS = 0.2
+MINUTE, HOUR = 60, 3600
+
+
+def span(seconds: float) -> str:
+    """A time that remains, to the precision that it is worth.
+
+    >>> span(8.4), span(100), span(7300)
+    ('8 s', '1 min 40 s', '2 h 01 min')
+    """
+    whole = round(seconds)
+    if whole < MINUTE:
+        return f"{whole} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE:02} s"
+    return f"{whole // HOUR} h {whole % HOUR // MINUTE:02} min"
+
+
+def moving(progress: Progress) -> str:
+    """What a run says of itself while it goes on."""
+    parts = [f"{progress.finished:,} of {progress.total:,}", f"{progress.positives:,} flagged"]
+    failed = progress.statuses.get("failed", 0)
+    if failed:
+        parts.append(f"{failed:,} failed")
+    if progress.rate is not None and progress.remaining_seconds is not None:
+        parts += [f"{progress.rate:,.1f} a second", f"{span(progress.remaining_seconds)} to go"]
+    return " · ".join(parts)
+
+
+def ended(progress: Progress) -> str:
+    """What stays when a run has ended: no time, so that a notebook run again shows the same."""
+    if progress.state == "stopped":
+        rest = progress.total - progress.finished
+        return f"stopped: {progress.finished:,} narratives have their result, {rest:,} are left; run it again for these"
+    idle = progress.statuses.get("not_evaluable", 0)
+    if not progress.asked and not progress.recalled:
+        return "nothing to ask: every narrative has its result"
+    known = f", {progress.recalled:,} answered before" if progress.recalled else ""
+    return f"{progress.asked:,} asked{known}, {idle:,} not evaluable"
+
+
+def in_cell() -> Show:
+    """A bar in the cell's output, which ends as a line of text."""
+    return _Cell()
+
+
+class _Cell:
+    def __init__(self) -> None:
+        self.handle: display.DisplayHandle | None = None
+        self.shown = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        running = progress.state == "running"
+        if running and self.handle is not None and time.monotonic() - self.shown < REFRESH_SECONDS:
+            return
+        self.shown = time.monotonic()
+        words = f"{progress.name}: {moving(progress) if running else ended(progress)}"
+        bar = f'<progress value="{progress.finished}" max="{progress.total}" aria-label="narratives"></progress> '
+        stop = " · ■ stops it, what is answered stays" if running else ""
+        bundle = {
+            "text/html": f"<div>{bar if running else ''}{escape(words)}{stop}</div>",
+            "text/plain": words,
+        }
+        if self.handle is None:
+            self.handle = display.display(bundle, raw=True, display_id=True)
+        else:
+            self.handle.update(bundle, raw=True)
+
+
+def on_terminal() -> Show:
+    """A line on stderr; where that is no terminal, only how the run ended."""
+    return _Line()
+
+
+class _Line:
+    def __init__(self) -> None:
+        self.bar: Any = None
+
+    def __call__(self, progress: Progress) -> None:
+        if self.bar is None:
+            self.bar = tqdm.tqdm(
+                total=progress.total,
+                initial=progress.finished,
+                desc=progress.name,
+                unit=" narratives",
+                file=sys.stderr,
+                disable=None,
+                leave=False,
+            )
+            for warning in progress.warnings:
+                tqdm.tqdm.write(f"{progress.name}: note: {warning}", file=sys.stderr)
+        self.bar.update(progress.finished - self.bar.n)
+        self.bar.set_postfix_str(f"{progress.positives:,} flagged", refresh=False)
+        if progress.state != "running":
+            self.bar.close()
+            tqdm.tqdm.write(f"{progress.name}: {ended(progress)}", file=sys.stderr)

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import pytest
+
+from exphub_magics.columns import assign, parse_columns
+from exphub_magics.errors import ConfigError, DatasetError
+from exphub_magics.tables import Table
+
+
+def table(*columns):
+    return Table("data.csv", columns, (tuple(f"cell {column}" for column in columns),), (2,))
+
+
+def roles(*columns, **given):
+    return assign(table(*columns), given).roles
+
+
+def test_names_are_compared_without_case_blanks_underscores_and_hyphens():
+    assert roles("Narrative ID", "INCIDENT-ID", "narrativeType", "Narrative_Text", "Manual Flag") == {
+        "narrative_id": "Narrative ID",
+        "incident_id": "INCIDENT-ID",
+        "source": "narrativeType",
+        "text": "Narrative_Text",
+        "flag": "Manual Flag",
+    }
+
+
+@pytest.mark.parametrize("text", ["narrative", "narrative_text", "text"])
+@pytest.mark.parametrize("flag", ["manual_flag", "manual_flag_ind", "flag", "label"])
+def test_every_name_of_the_long_layout_is_known(text, flag):
+    found = roles("incident_id", "source", text, flag)
+    assert (found["text"], found["flag"], "incident_flag" in found) == (text, flag, False)
+
+
+def test_manual_flag_beside_manual_flag_ind_is_the_incidents_own():
+    found = roles("incident_id", "narrative", "manual_flag", "manual_flag_ind")
+    assert (found["flag"], found["incident_flag"]) == ("manual_flag_ind", "manual_flag")
+    said = roles("incident_id", "narrative", "manual_flag", "manual_flag_ind", flag="manual_flag_ind")
+    assert said == found
+
+
+def test_the_wide_layout_is_read_from_the_names():
+    chosen = assign(
+        table("IncidentID", "NarrativeCME", "narrative_le", "ipv_manualCME", "ipv_flag_LE", "ipv_manual", "year"),
+        {},
+    )
+    assert chosen.layout == "wide"
+    assert chosen.roles == {
+        "incident_id": "IncidentID",
+        "text.CME": "NarrativeCME",
+        "text.LE": "narrative_le",
+        "flag.CME": "ipv_manualCME",
+        "flag.LE": "ipv_flag_LE",
+        "incident_flag": "ipv_manual",
+    }
+    assert chosen.facts == ("year",)
+    assert chosen.sources == ("CME", "LE")
+
+
+@pytest.mark.parametrize("name", ["ManualFlag_CME", "manualflagcme", "ipv_manual-CME", "FLAG CME"])
+def test_a_wide_flag_ends_in_its_source(name):
+    assert roles("IncidentID", "NarrativeCME", name)["flag.CME"] == name
+
+
+def test_a_flag_whose_last_letters_only_look_like_a_source_is_no_flag_of_that_source():
+    found = roles("IncidentID", "NarrativeLE", "flag_male")
+    assert "flag.LE" not in found
+    assert found["incident_flag"] == "flag_male"
+
+
+@pytest.mark.parametrize(
+    ("columns", "both"),
+    [
+        (("narrative_id", "narrative", "text"), ("narrative", "text")),
+        (("narrative_id", "text", "flag", "label"), ("flag", "label")),
+        (("narrative_id", "text", "manual_flag_ind", "manual_flag", "label"), ("manual_flag_ind", "label")),
+        (("narrative_id", "Narrative ID", "text"), ("narrative_id", "Narrative ID")),
+        (("incident_id", "source", "narrative_type", "text"), ("source", "narrative_type")),
+        (("incident_id", "narrative", "NarrativeCME"), ("narrative", "NarrativeCME")),
+        (("IncidentID", "NarrativeCME", "narrative_cme"), ("NarrativeCME", "narrative_cme")),
+        (("IncidentID", "NarrativeCME", "flag_CME", "manual_CME"), ("flag_CME", "manual_CME")),
+        (("IncidentID", "NarrativeCME", "ipv_flag", "ipv_manual"), ("ipv_flag", "ipv_manual")),
+    ],
+)
+def test_two_columns_that_could_both_be_meant_are_named_never_chosen_between(columns, both):
+    with pytest.raises(DatasetError) as caught:
+        assign(table(*columns), {})
+    message = str(caught.value)
+    assert all(repr(column) in message for column in both)
+    option = message.rpartition('--columns "')[2].rstrip('"')
+    assert both[0] in assign(table(*columns), parse_columns(option)).roles.values()
+
+
+def test_what_is_given_goes_before_what_the_names_say():
+    assert roles("narrative_id", "narrative", "text", text="text")["text"] == "text"
+    assert roles("Case", "Story", "ipv", "Age", incident_id="case", text="Story", flag="ipv") == {
+        "incident_id": "Case",
+        "text": "Story",
+        "flag": "ipv",
+    }
+
+
+def test_a_wide_file_with_names_of_its_own_is_read_by_the_option():
+    given = parse_columns("incident_id=Case, text.cme=A, text.LE=B, flag.CME=fa, flag=own")
+    assert roles("Case", "A", "B", "fa", "own", **given) == {
+        "incident_id": "Case",
+        "text.CME": "A",
+        "text.LE": "B",
+        "flag.CME": "fa",
+        "incident_flag": "own",
+    }
+
+
+def test_nothing_after_the_sign_says_that_there_is_no_such_column():
+    chosen = assign(table("IncidentID", "NarrativeCME", "manual_notes"), parse_columns("incident_flag="))
+    assert "incident_flag" not in chosen.roles
+    assert chosen.withheld == ("manual_notes",)
+
+
+def test_a_column_that_may_hold_a_label_is_never_a_fact():
+    chosen = assign(table("narrative_id", "text", "flag", "rater_2", "ipv_flag", "Manual code", "age"), {})
+    assert chosen.facts == ("age",)
+    assert chosen.withheld == ("rater_2", "ipv_flag", "Manual code")
+
+
+def test_a_file_without_a_text_column_says_what_there_is_and_how_to_name_it():
+    with pytest.raises(DatasetError, match=r'among narrative_id, narativ.*did you mean .narativ.*--columns "text=n'):
+        assign(table("narrative_id", "narativ"), {})
+
+
+@pytest.mark.parametrize("columns", [("text", "year"), ("NarrativeCME", "year")])
+def test_a_file_without_an_id_says_how_to_name_it(columns):
+    with pytest.raises(DatasetError, match=r'--columns "incident_id=…"'):
+        assign(table(*columns), {})
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("txt=Story", "did you mean 'text'"),
+        ("flg.CME=x", "did you mean 'flag.CME'"),
+        ("text", "write it as in text=Story"),
+        ("text=a,narrative=b", "says text twice"),
+        ("source.CME=a", "has no 'source.CME'"),
+    ],
+)
+def test_a_wrong_option_is_answered_with_what_is_meant(option, message):
+    with pytest.raises(ConfigError, match=message):
+        parse_columns(option)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("text=Stori", "did you mean 'Story'"),
+        ("text=Story,flag=story", "for two things"),
+        ("text=Story,flag.CME=f", "mixes text"),
+        ("text.CME=Story,flag.LE=f,incident_id=id", "no text of that source"),
+    ],
+)
+def test_an_option_that_does_not_fit_the_file_is_refused(option, message):
+    with pytest.raises(ConfigError, match=message):
+        assign(table("id", "Story", "f"), parse_columns(option))
+
+
+def test_a_column_name_may_hold_a_comma_or_an_equals_sign():
+    assert parse_columns('"text=Story, long",flag=a=b') == {"text": "Story, long", "flag": "a=b"}
+    assert parse_columns("") == {}

@@ -1,0 +1,191 @@
+from pathlib import Path
+
+import pytest
+
+from exphub_magics import configs
+from exphub_magics.errors import ConfigError
+
+SEED = """\
+- experiment_name: "Baseline GPT-4"
+  author: "Andrea"
+  prompt_file: "prompts/baseline.txt"
+  model_name: "gpt-4"
+  provider: "OpenAI"
+
+- experiment_name: "Improved Prompt with GPT-3.5"
+  author: "Xiaosong"
+  prompt_file: "prompts/improved.txt"
+  model_name: "gpt-3.5-turbo"
+  provider: "OpenAI"
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    prompts = tmp_path / "prompts"
+    prompts.mkdir()
+    for name in ("baseline", "improved"):
+        (prompts / f"{name}.txt").write_text(f"The {name} question?")
+
+    def write(text, name="experiments.yml"):
+        (tmp_path / "config").mkdir(exist_ok=True)
+        (tmp_path / "config" / name).write_text(text)
+        return f"config/{name}"
+
+    return write
+
+
+def problems(path, **more):
+    with pytest.raises(ConfigError) as refused:
+        configs.read(path, **more).refuse()
+    return str(refused.value)
+
+
+def test_the_first_users_own_file_parses_unchanged(write):
+    read = configs.read(write(SEED), data="sample")
+    read.refuse()
+    assert [(one.name, one.author, one.model_name, one.provider) for one in read.specs] == [
+        ("Baseline GPT-4", "Andrea", "gpt-4", "OpenAI"),
+        ("Improved Prompt with GPT-3.5", "Xiaosong", "gpt-3.5-turbo", "OpenAI"),
+    ]
+    assert [one.prompt.text for one in read.specs] == ["The baseline question?", "The improved question?"]
+
+
+def test_the_shipped_hosted_configuration_is_the_first_users_own():
+    shipped = (Path(__file__).parent.parent / "config" / "openai.yml").read_text()
+    assert shipped.split("\n\n", 1)[1] == SEED
+
+
+def test_a_dataset_that_nobody_named_is_an_error_that_says_both_ways(write):
+    said = problems(write(SEED))
+    assert said.count("add 'data: FILE' to the experiment, or run with --data FILE") == 2
+
+
+def test_every_problem_of_a_file_stands_in_one_message_with_its_line(write):
+    said = problems(
+        write(
+            "- experiment_name: a\n"
+            "  promt_file: prompts/baseline.txt\n"
+            "  data: sample\n"
+            "- experiment_name: b\n"
+            "  prompt_file: prompts/basline.txt\n"
+            "  temperature: warm\n"
+            "  data: sample\n"
+            "- prompt: Is it?\n"
+            "  provider: opnai\n"
+            "  data: sample\n"
+            "- experiment_name: d\n"
+            "  prompt: 'Is {{ narrativ | x }} it?'\n"
+            "  data: sample\n"
+        )
+    )
+    assert "line 2: unknown key 'promt_file': did you mean 'prompt_file'?" in said
+    assert "line 6: temperature is a number, not 'warm'" in said
+    assert "line 8: an experiment without a name: add experiment_name" in said
+    assert "line 12: {{ narrativ | x }} is no slot" in said
+    assert "line 1: an experiment has either prompt_file or prompt" in said
+    assert said.startswith("7 problems in config/experiments.yml; nothing was run:")
+    assert "line 8: provider 'opnai' needs a model_name" in said
+    assert "line 5: prompt_file 'prompts/basline.txt' does not exist: did you mean 'baseline.txt'?" in said
+
+
+def test_what_yaml_would_turn_into_something_else_stays_text(write):
+    read = configs.read(
+        write("- experiment_name: no\n  author: 012\n  notes: 1:30\n  prompt: Is it?\n  data: sample\n")
+    )
+    (spec,) = read.specs
+    assert (spec.name, spec.author, spec.notes) == ("no", "012", "1:30")
+
+
+def test_a_matrix_becomes_every_combination_and_repeats_become_experiments(write):
+    read = configs.read(
+        write(
+            "- experiment_name: grid\n  model_name: m\n  base_url: http://127.0.0.1:1/v1\n  provider: mine\n"
+            "  data: sample\n  repeats: 2\n"
+            "  matrix:\n    prompt_file: [prompts/baseline.txt, prompts/improved.txt]\n    temperature: [0, 0.5]\n"
+        )
+    )
+    read.refuse()
+    assert len(read.specs) == 8
+    assert len({spec.fingerprint("d") for spec in read.specs}) == 8
+    assert [(spec.name, spec.repeat) for spec in read.specs[:3]] == [
+        ("grid · prompts/baseline.txt, 0.0", 1),
+        ("grid · prompts/baseline.txt, 0.0", 2),
+        ("grid · prompts/baseline.txt, 0.5", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("experiment_name: a\n", "is no list of experiments"),
+        ("", "is no list of experiments"),
+        ("[]", "the list is empty"),
+        ("- just text\n", "an experiment is a list of keys and values"),
+        ("- experiment_name: a\n  experiment_name: b\n  prompt: x\n  data: sample\n", "stands here twice"),
+        ("- &a {experiment_name: a}\n- *a\n", "uses an alias"),
+        ("- experiment_name: a\n prompt: x\n", "line 2: this is no YAML"),
+        ("- experiment_name: 'open\n", "this is no YAML"),
+        (
+            "- {experiment_name: a, prompt: x, data: sample, sample: 1.5}",
+            "sample is a whole number, not '1.5'",
+        ),
+        ("- {experiment_name: a, prompt: x, data: sample, temperature: 9}", "not between 0 and 2"),
+        ("- {experiment_name: a, prompt: x, data: sample, repeats: 0}", "is not a number from 1 up"),
+        (
+            "- {experiment_name: a, prompt: x, data: sample, notes: [1]}",
+            "notes is text, written behind the colon",
+        ),
+        (
+            "- {experiment_name: a, prompt: x, data: sample, matrix: {temprature: [1]}}",
+            "did you mean 'temperature'?",
+        ),
+        ("- {experiment_name: a, prompt: x, data: sample, matrix: {temperature: 1}}", "is a list of values"),
+        ("- {experiment_name: a, prompt: x, prompt_file: y, data: sample}", "either prompt_file or prompt"),
+        ("- !!python/object/apply:os.system [true]\n", "an experiment is a list of keys and values"),
+        ("[" * 5000 + "]" * 5000, "nested too deeply"),
+    ],
+)
+def test_a_file_that_cannot_be_run_says_why(write, text, said):
+    assert said in problems(write(text))
+
+
+def test_a_missing_file_is_answered_with_the_nearest(write):
+    write(SEED)
+    with pytest.raises(ConfigError, match=r"did you mean 'config/experiments.yml'\?"):
+        configs.read("config/experiment.yml")
+
+
+def test_a_file_that_is_no_text_is_refused(write, tmp_path):
+    write(SEED)
+    (tmp_path / "config" / "x.yml").write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        configs.read("config/x.yml")
+
+
+def test_a_prompt_file_is_found_beside_the_configuration_too(write, tmp_path):
+    path = write("- {experiment_name: a, prompt_file: here.txt, data: sample}")
+    (tmp_path / "config" / "here.txt").write_text("Beside?")
+    (spec,) = configs.read(path).specs
+    assert spec.prompt.text == "Beside?"
+
+
+def test_a_prompt_outside_the_project_is_refused(write, tmp_path, monkeypatch):
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (tmp_path / "secret.txt").write_text("keep out")
+    (inside / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (inside / "run.yml").write_text(
+        "- {experiment_name: a, prompt_file: ../secret.txt, data: sample}\n"
+        "- {experiment_name: b, prompt_file: link.txt, data: sample}\n"
+        "- {experiment_name: c, prompt_file: /dev/zero, data: sample}\n"
+    )
+    monkeypatch.chdir(inside)
+    said = problems("run.yml")
+    assert said.count("lies outside the working directory") == 2
+    assert "is no regular file" in said
+
+
+def test_a_huge_prompt_file_is_refused(write, tmp_path):
+    (tmp_path / "prompts" / "baseline.txt").write_text("x" * (configs.MAX_BYTES + 1))
+    assert "is larger than" in problems(write("- {experiment_name: a, prompt_file: prompts/baseline.txt, data: s}"))

@@ -1,0 +1,79 @@
+from dataclasses import replace
+
+import pytest
+
+from exphub_magics import prompts, specs
+from exphub_magics.errors import ConfigError
+
+SPEC = specs.Spec(name="first", prompt=prompts.parse("Is there violence?"), data="sample")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prompt": prompts.parse("Is there any violence?")},
+        {"provider": "OpenAI", "model_name": "gpt-4"},
+        {"temperature": 0.2},
+        {"reasoning_effort": "low"},
+        {"max_tokens": 100},
+        {"seed": 1},
+        {"sample": 10},
+        {"repeat": 2},
+        {"base_url": "http://127.0.0.1:1/v1"},
+    ],
+)
+def test_whatever_decides_the_answers_changes_the_fingerprint(change):
+    assert replace(SPEC, **change).fingerprint("d") != SPEC.fingerprint("d")
+    assert SPEC.fingerprint("e") != SPEC.fingerprint("d")
+
+
+@pytest.mark.parametrize(
+    "change", [{"name": "other"}, {"author": "A"}, {"notes": "n"}, {"concurrency": 2}, {"data": "copy.csv"}]
+)
+def test_whatever_does_not_decide_the_answers_leaves_the_fingerprint(change):
+    assert replace(SPEC, **change).fingerprint("d") == SPEC.fingerprint("d")
+
+
+def test_the_same_question_is_the_same_whatever_experiment_asks_it():
+    other = replace(SPEC, name="other", sample=10)
+    assert SPEC.question("1", "text", {}).question_hash == other.question("2", "text", {}).question_hash
+
+
+def test_another_repeat_is_another_question():
+    assert SPEC.question("1", "t", {}).question_hash != replace(SPEC, repeat=2).question("1", "t", {}).question_hash
+
+
+def test_a_provider_is_known_whatever_its_case():
+    assert specs.complete(replace(SPEC, provider="openai", model_name="gpt-4"), environment={}).provider == "OpenAI"
+
+
+def test_openai_honours_its_variable_and_keeps_it_in_the_record():
+    named = replace(SPEC, provider="OpenAI", model_name="gpt-4")
+    done = specs.complete(named, environment={"OPENAI_BASE_URL": "http://127.0.0.1:9/v1/"})
+    assert done.settings == {"base_url": "http://127.0.0.1:9/v1"}
+    assert specs.endpoint(done) == specs.Endpoint("http://127.0.0.1:9/v1", "OPENAI_API_KEY")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"provider": "opnai"}, "did you mean 'OpenAI'?"),
+        ({"model_name": "rules1"}, "did you mean 'rules-1'?"),
+        ({"base_url": "http://127.0.0.1:1"}, "the builtin model has no base_url"),
+        ({"provider": "mine", "base_url": "127.0.0.1:1"}, "is no address"),
+        ({"provider": "mine", "base_url": "http://me:secret@127.0.0.1/v1"}, "holds a user name or password"),
+        ({"temperature": 3.0}, "not between 0 and 2"),
+        ({"temperature": float("nan")}, "not between 0 and 2"),
+        ({"reasoning_effort": "hihg"}, "did you mean 'high'?"),
+        ({"sample": 0}, "sample 0 is not a number from 1 up"),
+        ({"name": "a@2"}, "would be read as a version"),
+        ({"name": " "}, "one line of text"),
+        ({"name": "a\nb"}, "one line of text"),
+    ],
+)
+def test_a_value_that_cannot_be_run_is_refused_in_one_line(change, said):
+    with pytest.raises(ConfigError) as refused:
+        specs.complete(replace(SPEC, **change), environment={})
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert "secret" not in str(refused.value)
