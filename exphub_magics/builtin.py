@@ -7,11 +7,11 @@ How a prompt is read (`explain` shows it for yours, builtin.yml holds the words)
 
 - Clause by clause; bullets stand under the line before them. Clauses about the answer's format are skipped.
 - INCLUDE is the rule. A concept that is named counts ("physical violence", "controlling behavior", "protective order");
-  "intimate partner violence" names a set of them, "indirect evidence" another. "Only" leaves no more than what is named.
+  "intimate partner violence" names a set of them, "indirect evidence" another. "Only" leaves no more than is named.
 - EXCLUDE: "do not count", "not enough", "ignore", "is not" and bullets under such a line switch off what they name;
   "alone" weakens it. What follows "unless" or "without" is no part of the exclusion.
-- TERMS are looked for as they stand, by stem: what is in quotes, bullets under a line that includes, and lists after "such as",
-  "look for", "mention". A prompt that names nothing known is reduced to the words of its question.
+- TERMS are looked for as they stand, by stem: what is in quotes, bullets under a line that includes, and lists after
+  "such as", "look for", "mention". A prompt that names nothing known is reduced to the words of its question.
 - ROLES: "by a current or former partner" discounts other people, "not family members" rules them out; "a victim"
   discounts what the decedent did, "must be the victim" or "not the perpetrator" rules it out. What is mutual, past,
   withdrawn, rumored, denied or about other people is worth what the clause that speaks of it says.
@@ -28,6 +28,7 @@ import functools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from importlib.resources import files
 from types import MappingProxyType
@@ -40,48 +41,35 @@ MODEL_NAME = "rules-1"
 QUOTED = 200  # characters of the deciding sentence that a rationale shows
 FOUND = 0.85  # what a piece of evidence is worth when nothing speaks against it
 DISMISSED = 0.2  # what is worth less is named as set aside
-STEP, LOWEST, HIGHEST = (
-    0.05,
-    0.35,
-    0.65,
-)  # how far one strict or lenient clause moves the threshold, and its limits
+STEP, LOWEST, HIGHEST = 0.05, 0.35, 0.65  # how far one strict or lenient clause moves the threshold, and its limits
 
 Phrase: TypeAlias = tuple[str, ...]
 
 _KINDS = "narrative|text|report|document|passage|case|note|summary|story|record"
 _FENCE = re.compile(rf'"""\s*(.*?)\s*"""|<(?:{_KINDS})>\s*(.*?)\s*</(?:{_KINDS})>', re.DOTALL | re.IGNORECASE)
-_LABEL = re.compile(
-    rf"^[^\n.?!]{{0,60}}\b(?:{_KINDS})\b[^\n.?!]{{0,30}}:[ \t]*\n?", re.IGNORECASE | re.MULTILINE
-)
+_LABEL = re.compile(rf"^[^\n.?!]{{0,60}}\b(?:{_KINDS})\b[^\n.?!]{{0,30}}:[ \t]*\n?", re.IGNORECASE | re.MULTILINE)
 _VERBS = "answer|return|respond|reply|decide|flag|judge|classify"
 _TAIL = re.compile(rf"\n\s*\n([^\n]*\?|(?:{_VERBS})\b[^\n]*)\s*$", re.IGNORECASE)
 _TOKEN = re.compile(r"w/o?|[^\W\d_]+(?:['-][^\W\d_]+)*|\d+|[.,;:()]")
-_SENTENCE = re.compile(r"(?<=[.!?;])[\"”)]?\s+|\n+")
-_BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
+_SENTENCE = re.compile(r"(?<=[.!?])[\"”)]?\s+|\n+")
+_BULLET = re.compile(r"^\s*(?:[-*•]\s+|\d+[.)]\s+|(?=[A-Z][\w ]{0,30}:\s+\S))")
 _CLAUSE = re.compile(
-    r"(?<=[.?!])[\"”)]?\s+|(?<=counts?),\s+|;\s+|,?\s+(?=(?:but|however|whereas|although)\b)|\s+[\u2013\u2014-]+\s+".replace(
-        "(?<=counts?)", "(?:(?<=count)|(?<=counts))"
-    )
+    r"(?<=[.?!])[\"”)]?\s+|(?:(?<=count)|(?<=counts)),\s+|;\s+|\s+[\u2013\u2014-]+\s+"
+    r"|,?\s+(?=(?:but|however|whereas|although)\b)"
 )
 _QUOTES = re.compile(r"(?<!\w)[\"“']([^\"”'\n]{2,60})[\"”'](?!\w)")
-_GAP, _REACH, _NEAR, _OPENING = (
-    "..",
-    4,
-    6,
-    16,
-)  # words in a phrase's gap, around a cue, and before what an informant says
+_GAP, _REACH = "..", 4  # a gap in a phrase, and how far on its next word may stand
+_NEAR, _OPENING = 6, 16  # how many words around a cue, and at a sentence's start, are searched for people
 _BREAKS = frozenset({",", ";", ".", "and"})
 _ENDINGS = (("ies", "i"), ("ied", "i"), ("ing", ""), ("ed", ""), ("es", ""), ("s", ""), ("e", ""))
 _LONGEST_TERM = 4
 
 _DECEDENT, _PARTNER, _FAMILY, _OTHER, _STRANGE = "decedent", "partner", "family", "other", "strange"
 _PRONOUNS = {"he": "m", "him": "m", "his": "m", "she": "f", "her": "f", "hers": "f"}
-_DID, _OTHERS_DID, _UNSAID = (
-    "the decedent did it",
-    "another person did it",
-    "it is not said who did it to whom",
-)
+_DID, _OTHERS_DID, _UNSAID = "the decedent did it", "another person did it", "it is not said who did it to whom"
+_IMPLIED = "it is left to the reader who did it to whom"
 _MUTUAL, _ELSEWHERE, _DENIED = "it was mutual", "it concerns other people", "it is denied"
+_BETWEEN_PEOPLE = frozenset({"physical", "sexual", "stalking"})  # done to nobody, their words mean other things
 _STORIES = {
     "past_story": "it is long past",
     "undone_story": "it was withdrawn or unfounded",
@@ -128,6 +116,7 @@ class Lexicon:
 
     cues: Mapping[str, tuple[Cue, ...]]
     lookalikes: Mapping[str, tuple[Cue, ...]]
+    misnamed: re.Pattern[str]
     implied: frozenset[Phrase]
     names: Mapping[str, re.Pattern[str]]
     groups: Mapping[str, tuple[re.Pattern[str], Mapping[str, float]]]
@@ -193,11 +182,7 @@ def split(messages: Sequence[Mapping[str, str]]) -> tuple[str, str]:
 def _around(text: str, *, is_alone: bool) -> tuple[str, str, str]:
     fence = _FENCE.search(text)
     if fence:
-        return (
-            text[: fence.start()].strip(),
-            fence.group(1) or fence.group(2) or "",
-            text[fence.end() :].strip(),
-        )
+        return (text[: fence.start()].strip(), fence.group(1) or fence.group(2) or "", text[fence.end() :].strip())
     label = _LABEL.search(text)
     if label and (label.start() == 0 or is_alone or "?" in text[: label.start()]):
         start = label.end()
@@ -255,7 +240,7 @@ def _stems(phrase: str) -> Phrase:
 
 
 def _names(text: str) -> re.Pattern[str]:
-    either = "|".join(re.sub(r"[\s-]+", r"[\\s-]+", phrase) for phrase in _phrases(text))
+    either = "|".join(re.sub(r"[\s-]+", r"[\\s-]+", phrase) for phrase in sorted(_phrases(text), key=len, reverse=True))
     return re.compile(rf"\b(?:{either})\b", re.IGNORECASE)
 
 
@@ -274,35 +259,24 @@ def _indexed(cues: Iterable[Cue]) -> dict[str, tuple[Cue, ...]]:
 def _lexicon() -> Lexicon:
     data = _data()
     kinds = [
-        (concept, *kind)
-        for concept, found in data["concepts"].items()
-        for kind in found.items()
-        if kind[0] != "names"
+        (concept, *kind) for concept, found in data["concepts"].items() for kind in found.items() if kind[0] != "names"
     ]
-    weights = {
-        name: dict(pair.split() for pair in _phrases(group["means"]))
-        for name, group in data["groups"].items()
-    }
+    weights = {name: dict(pair.split() for pair in _phrases(group["means"])) for name, group in data["groups"].items()}
     return Lexicon(
-        cues=_indexed(
-            Cue(concept, kind, _stems(phrase)) for concept, kind, text in kinds for phrase in _phrases(text)
-        ),
+        cues=_indexed(Cue(concept, kind, _stems(phrase)) for concept, kind, text in kinds for phrase in _phrases(text)),
         lookalikes=_indexed(Cue("", "", _stems(phrase)) for phrase in _phrases(data["lookalikes"])),
+        misnamed=_names(", ".join(phrase for phrase in _phrases(data["lookalikes"]) if _GAP not in phrase)),
         implied=frozenset(map(_stems, _phrases(data["partner_implied"]))),
         names={concept: _names(found["names"]) for concept, found in data["concepts"].items()},
         groups={
-            name: (
-                _names(group["names"]),
-                {concept: float(weight) for concept, weight in weights[name].items()},
-            )
+            name: (_names(group["names"]), {concept: float(weight) for concept, weight in weights[name].items()})
             for name, group in data["groups"].items()
         },
         people=_known_people(data["people"]),
         words={name: frozenset(map(stem, text.split())) for name, text in data["words"].items()},
         grammar={name: _expression(str(text)) for name, text in data["grammar"].items()},
         circumstances={
-            name: (_expression(found["words"]), tuple(found["worth"]))
-            for name, found in data["circumstances"].items()
+            name: (_expression(found["words"]), tuple(found["worth"])) for name, found in data["circumstances"].items()
         },
     )
 
@@ -358,6 +332,7 @@ class _Sentence:
     people: Sequence[tuple[int, str]]
     owners: Mapping[int, str]
     start: int
+    masked: AbstractSet[int]
 
     def before(self, index: int) -> str:
         """The nearest person before a word; an informant only if it is the decedent."""
@@ -365,14 +340,16 @@ class _Sentence:
         told = [who for at, who in self.people if at < min(index, self.start) and who == _DECEDENT]
         return (near or told or [""])[-1]
 
+    def is_pair(self, index: int) -> bool:
+        """Whether the nearest person before a word is named along with the decedent, as in "she and her husband"."""
+        near = [(at, who) for at, who in self.people if at < index][-2:]
+        joined = self.words[near[0][0] : near[-1][0]] if near else []
+        return "and" in joined and _DECEDENT in {who for _, who in near}
+
     def after(self, index: int, markers: str = "") -> str:
         """The first person after a word, or after the first of these markers near it."""
         if markers:
-            near = (
-                at
-                for at in range(index, min(index + _NEAR, len(self.words)))
-                if self.words[at] in markers.split()
-            )
+            near = (at for at in range(index, min(index + _NEAR, len(self.words))) if self.words[at] in markers.split())
             index = next(near, len(self.words))
         for at, who in self.people:
             if index <= at < index + _NEAR:
@@ -387,8 +364,9 @@ def _sentences(narrative: str) -> Iterator[_Sentence]:
         if words:
             stems = [stem(word) for word in words]
             start = _start(words, stems)
-            people, owners = _people(words, stems, cast, start)
-            yield _Sentence(text.strip(), words, stems, people, owners, start)
+            masked = _masked(stems)
+            people, owners = _people(words, stems, cast, start, masked)
+            yield _Sentence(text.strip(), words, stems, people, owners, start, masked)
 
 
 def _start(words: Sequence[str], stems: Sequence[str]) -> int:
@@ -403,12 +381,13 @@ def _start(words: Sequence[str], stems: Sequence[str]) -> int:
 
 
 def _people(
-    words: Sequence[str], stems: Sequence[str], cast: _Cast, start: int
+    words: Sequence[str], stems: Sequence[str], cast: _Cast, start: int, masked: AbstractSet[int]
 ) -> tuple[list[tuple[int, str]], dict[int, str]]:
     """Who is spoken of, by the word's place: participants, and owners such as "her" in "her brother"."""
     found: list[tuple[int, str]] = []
     owners: dict[int, str] = {}
-    known, objects = _lexicon().people, _lexicon().words["after_her"]
+    known, sets = _lexicon().people, _lexicon().words
+    objects, pairs, couples = sets["after_her"], sets["anybody"], sets["couple"]
     for at, word in enumerate(words):
         if word in _PRONOUNS:
             who = _pronoun(_PRONOUNS[word], cast)
@@ -417,12 +396,18 @@ def _people(
             else:
                 found.append((at, who))
             continue
+        if word == "whose" and found:
+            owners[at] = found[-1][1]
         noun = word.removesuffix("'s")
-        if noun not in known:
+        if noun not in known or at in masked:
             continue
         who, gender = known[noun]
         if who == _OTHER and gender and any(near.isdigit() for near in words[max(0, at - 5) : at + 4]):
             who = _DECEDENT  # "a 40-year-old man"
+        elif who == _OTHER and noun in pairs and not couples.isdisjoint(stems[max(0, at - 3) : at + 6]):
+            who = _PARTNER  # "somebody whom she dated"
+        elif who == _PARTNER and words[at + 1 : at + 3] in (["of", "a"], ["of", "an"]):
+            who = _STRANGE
         who = _owned(who, next((owners[at - back] for back in (1, 2) if at - back in owners), ""))
         if noun == word:
             found.append((at, who))
@@ -463,38 +448,40 @@ def _roles(sentence: _Sentence, cue: Cue, at: int, end: int) -> tuple[str, str]:
     before = sentence.before(at)
     is_charged = not _lexicon().words["charged"].isdisjoint(sentence.stems[max(0, at - 5) : at])
     if cue.kind == "act":
-        return _actors(sentence, cue, at)
+        return _actors(sentence, cue, at, end)
     if cue.kind == "trait":
-        following = next((who for place, who in sentence.people if at < place <= at + 2), "")
-        return following or before, sentence.after(end, "to toward towards of with")
+        is_apart = sentence.words[at + 1 : at + 2] and sentence.stems[at + 1] in _lexicon().words["after_her"]
+        following = next((who for place, who in sentence.people if at < place <= at + 2 and not is_apart), "")
+        return following or before, sentence.after(end, "to toward towards")
     if cue.kind == "charge":
         return (sentence.after(at + 1), "") if before in {"", _OTHER} else (before, sentence.after(end))
     if cue.kind == "state":
-        return sentence.after(end, "of from by because around with on about against to"), before or _DECEDENT
+        cause = sentence.after(end, "of from by because around with on about against to")
+        return cause, _DECEDENT if sentence.is_pair(at) else before or _DECEDENT
     if cue.kind == "order":
         target, holder = sentence.after(end, "against"), sentence.after(end, "by") or before
         return (before, "") if is_charged and not target else (target, holder)
     return _suffered(sentence, cue, at, end, before, is_charged=is_charged)
 
 
-def _suffered(
-    sentence: _Sentence, cue: Cue, at: int, end: int, before: str, *, is_charged: bool
-) -> tuple[str, str]:
+def _suffered(sentence: _Sentence, cue: Cue, at: int, end: int, before: str, *, is_charged: bool) -> tuple[str, str]:
     if "between" in sentence.words[end : end + 3]:
         return _MUTUAL, _MUTUAL
     owner = sentence.owners.get(at - 1, "") if cue.concept != "injury" else ""
     agent = sentence.after(end, "by from") or (before if is_charged else "") or owner
-    return agent, sentence.after(end, "against toward towards on upon to of") or (
-        "" if agent == before else before
-    )
+    patient, of = sentence.after(end, "against toward towards on upon to"), sentence.after(end, "of")
+    if patient or of:
+        return (agent or of, patient) if patient else (agent, of)
+    return agent, "" if agent == before else before
 
 
-def _actors(sentence: _Sentence, cue: Cue, at: int) -> tuple[str, str]:
+def _actors(sentence: _Sentence, cue: Cue, at: int, end: int) -> tuple[str, str]:
     words, stems = sentence.words, sentence.stems
     before, following = sentence.before(at), sentence.after(at + 1)
     is_active = words[at].endswith(("ing", "ive")) or cue.stems[-1] in {"to", "toward", "with"}
-    if not is_active and not _lexicon().words["be"].isdisjoint(stems[max(0, at - 3) : at]):
-        return sentence.after(at + 1, "by from of"), before
+    is_by = words[end : end + 1] == ["by"]
+    if not is_active and (is_by or not _lexicon().words["be"].isdisjoint(stems[max(0, at - 3) : at])):
+        return sentence.after(end, "by from of") or (_OTHER if is_by else ""), before or _DECEDENT
     if {"himself", "herself"} & set(words[at + 1 : at + 4]):
         return _DECEDENT, _DECEDENT
     if is_active and not before and following:
@@ -508,20 +495,27 @@ def _actors(sentence: _Sentence, cue: Cue, at: int) -> tuple[str, str]:
 def _who(sentence: _Sentence, cue: Cue, at: int, end: int) -> str:
     """The circumstance that follows from who did it to whom; none if the partner did it to the decedent."""
     agent, patient = _roles(sentence, cue, at, end)
-    present = {who for place, who in sentence.people if place >= sentence.start} | set(
-        sentence.owners.values()
-    )
+    present = {who for place, who in sentence.people if place >= sentence.start} | set(sentence.owners.values())
     if agent == _MUTUAL:
         return _MUTUAL
     if agent == _DECEDENT or (patient == _PARTNER and not agent):
         return _DID
-    if agent == _STRANGE or patient in {_FAMILY, _OTHER, _STRANGE, _PARTNER}:
+    if agent == _STRANGE or patient in {_FAMILY, _OTHER, _STRANGE, _PARTNER} or _is_elsewhere(sentence):
         return _ELSEWHERE
     if agent in {_FAMILY, _OTHER} or (not agent and _FAMILY in present and _PARTNER not in present):
         return _OTHERS_DID
-    is_vague = cue.kind == "act" and cue.concept in {"physical", "sexual"} and not patient
+    is_vague = cue.kind == "act" and cue.concept in _BETWEEN_PEOPLE and not patient and agent != _PARTNER
     is_nobody = not agent and _PARTNER not in present and cue.stems not in _lexicon().implied
-    return _UNSAID if is_vague or is_nobody else ""
+    if is_vague or is_nobody:
+        return _UNSAID
+    return "" if agent and patient else _IMPLIED
+
+
+def _is_elsewhere(sentence: _Sentence) -> bool:
+    """Whether the decedent read about it, worked with it, or helped somebody to whom it happened."""
+    told = [who for place, who in sentence.people if place >= sentence.start]
+    is_helper = told[:1] == [_DECEDENT] and bool({_OTHER, _FAMILY, _STRANGE} & {*told, *sentence.owners.values()})
+    return _says("subject_story", sentence.text) or (is_helper and _says("helping_story", sentence.text))
 
 
 def _circumstances(sentence: _Sentence, cue: Cue, at: int, end: int) -> tuple[str, ...]:
@@ -545,12 +539,10 @@ def _is_denied(sentence: _Sentence, at: int) -> bool:
 def _hits(narrative: str, criteria: Criteria) -> Iterator[Hit]:
     """All that the prompt counts and the narrative says, whatever it is worth under its circumstances."""
     for sentence in _sentences(narrative):
-        for cue, at, end in _cues(sentence.stems):
+        for cue, at, end in _cues(sentence.stems, sentence.masked):
             weight = criteria.cues.get(cue.stems, criteria.concepts.get(cue.concept, 0.0))
             if weight:
-                yield _hit(
-                    cue.concept, sentence, (at, end), weight, _circumstances(sentence, cue, at, end), criteria
-                )
+                yield _hit(cue.concept, sentence, (at, end), weight, _circumstances(sentence, cue, at, end), criteria)
         present = set(sentence.stems)
         for term, weight in criteria.terms.items():
             if present.issuperset(term):
@@ -559,14 +551,17 @@ def _hits(narrative: str, criteria: Criteria) -> Iterator[Hit]:
                 yield _hit("term", sentence, (at, at + 1), weight, denied, criteria)
 
 
-def _cues(stems: Sequence[str]) -> Iterator[tuple[Cue, int, int]]:
-    lexicon = _lexicon()
-    masked: set[int] = set()
+def _masked(stems: Sequence[str]) -> set[int]:
+    """The places of words that only look like a cue or a person."""
+    lookalikes = _lexicon().lookalikes
+    found = ((at, _end(stems, at, cue.stems)) for at, word in enumerate(stems) for cue in lookalikes.get(word, ()))
+    return {place for start, end in found for place in range(start, end)}
+
+
+def _cues(stems: Sequence[str], masked: AbstractSet[int]) -> Iterator[tuple[Cue, int, int]]:
+    cues = _lexicon().cues
     for at, word in enumerate(stems):
-        for lookalike in lexicon.lookalikes.get(word, ()):
-            masked.update(range(at, _end(stems, at, lookalike.stems)))
-    for at, word in enumerate(stems):
-        for cue in lexicon.cues.get(word, ()) if at not in masked else ():
+        for cue in cues.get(word, ()) if at not in masked else ():
             end = _end(stems, at, cue.stems)
             if end:
                 yield cue, at, end
@@ -638,32 +633,29 @@ def read_criteria(prompt_text: str) -> Criteria:
 
 def _clauses(prompt: str) -> Iterator[tuple[str, str, bool]]:
     """Every clause with its scope (include, exclude or none), and whether it is an item of a list."""
-    heading = ""
-    for block, is_item in _blocks(prompt.replace("\u2019", "'")):
+    section = heading = ""
+    for block, kind in _blocks(prompt.replace("\u2019", "'").replace("**", "")):
         pieces = [piece.strip() for piece in _CLAUSE.split(block) if piece and piece.strip()]
-        for piece in pieces:
-            inherits = is_item and (heading == "exclude" or not _scope(piece))
-            yield piece, heading if inherits else _scope(piece), is_item
-        if not is_item and pieces:
-            heading = _scope(pieces[-1])
+        above = heading if kind == "item" else section if kind == "text" else ""
+        scopes = [above if above == "exclude" else _scope(piece) or above for piece in pieces]
+        yield from ((piece, scope, kind == "item") for piece, scope in zip(pieces, scopes, strict=True))
+        if kind != "item" and scopes:
+            heading = scopes[-1]
+            section = heading if kind == "section" else section
 
 
-def _blocks(prompt: str) -> list[tuple[str, bool]]:
-    """Join wrapped lines to paragraphs and list items."""
-    blocks: list[tuple[str, bool]] = []
+def _blocks(prompt: str) -> list[tuple[str, str]]:
+    """Join wrapped lines to blocks of text and list items; a line after # opens a section."""
+    blocks: list[tuple[str, str]] = []
     is_open = False
     for line in prompt.splitlines():
-        text = line.strip().strip("#*").strip()
-        if not text:
-            is_open = False
-        elif _BULLET.match(line):
-            blocks.append((_BULLET.sub("", line).strip(), True))
-            is_open = True
-        elif is_open and not blocks[-1][0].endswith(":"):
+        kind = "section" if line.startswith("#") else "item" if _BULLET.match(line) else "text"
+        text = _BULLET.sub("", line).strip("# \t")
+        if text and kind == "text" and is_open:
             blocks[-1] = (f"{blocks[-1][0]} {text}", blocks[-1][1])
-        else:
-            blocks.append((text, False))
-            is_open = True
+        elif text:
+            blocks.append((text, kind))
+        is_open = bool(text) and kind != "section" and not text.endswith(":")
     return blocks
 
 
@@ -720,6 +712,8 @@ def _read_strictness(draft: _Draft, clause: str, scope: str, *, is_about_roles: 
     is_strict = _says("strict", clause) and not is_about_roles and not _says("plea", clause)
     step = int(is_lenient) if scope == "exclude" else int(is_strict) - int(is_lenient)
     draft.strictness += step
+    if is_strict and _says("outright", clause):
+        draft.factors[_IMPLIED] = 0.7
     if step:
         draft.notes.append(("stricter" if step > 0 else "more lenient", clause))
 
@@ -727,7 +721,7 @@ def _read_strictness(draft: _Draft, clause: str, scope: str, *, is_about_roles: 
 def _read_evidence(draft: _Draft, clause: str, scope: str, *, is_item: bool) -> None:
     """Take down the concepts, cues and terms that a clause names, each with its weight."""
     lexicon, weight = _lexicon(), _weight(clause, scope)
-    rest = clause
+    rest = _QUOTES.sub(" ", clause)
     for name, (names, means) in lexicon.groups.items():
         if not names.search(rest):
             continue
@@ -739,13 +733,25 @@ def _read_evidence(draft: _Draft, clause: str, scope: str, *, is_item: bool) -> 
         draft.notes.append((f"{name}: {weight:g}", clause))
     if is_item:
         rest = lexicon.grammar["context"].split(rest)[0]
-    for name, names in lexicon.names.items():
-        if names.search(rest) and not (_says("plea", clause) and name in draft.named):
+    for name in _named(rest):
+        if not (_says("plea", clause) and name in draft.named):
             draft.named[name] = weight
             draft.notes.append((f"{name}: {weight:g}", clause))
     draft.is_exhaustive |= scope == "include" and _says("only", clause)
     for item, is_quoted in _items(clause, scope, is_item=is_item):
         _read_item(draft, item, weight, is_quoted=is_quoted)
+
+
+def _named(text: str) -> list[str]:
+    """The concepts that a text names; "violence" is not named where "sexual violence" is."""
+    spans = [(*found.span(), name) for name, names in _lexicon().names.items() for found in names.finditer(text)]
+    lookalikes = [found.span() for found in _lexicon().misnamed.finditer(text)]
+    longer = [*lookalikes, *((start, end) for start, end, _ in spans)]
+    return [
+        name
+        for start, end, name in spans
+        if not any(left <= start and end <= right and right - left > end - start for left, right in longer)
+    ]
 
 
 def _weight(clause: str, scope: str) -> float:
@@ -758,7 +764,7 @@ def _weight(clause: str, scope: str) -> float:
 
 def _items(clause: str, scope: str, *, is_item: bool) -> Iterator[tuple[str, bool]]:
     """What a clause lists, and whether it stands in quotes."""
-    if not scope:
+    if not scope or _says("plea", clause):
         return
     for quoted in _QUOTES.findall(clause):
         yield quoted, True
@@ -771,10 +777,11 @@ def _items(clause: str, scope: str, *, is_item: bool) -> Iterator[tuple[str, boo
 
 
 def _read_item(draft: _Draft, item: str, weight: float, *, is_quoted: bool) -> None:
-    if not is_quoted and any(names.search(item) for names in _lexicon().names.values()):
+    if not is_quoted and _named(item):
         return
     for piece in re.split(r"\bor\b|\band\b", item):
-        cues = {cue.stems for cue, _, _ in _cues([stem(word) for word in _words(piece)])}
+        stems = [stem(word) for word in _words(piece)]
+        cues = {cue.stems for cue, _, _ in _cues(stems, _masked(stems))}
         draft.cues.update(dict.fromkeys(cues, weight))
         content = _content(piece)
         if not cues and 0 < len(content) <= _LONGEST_TERM:
@@ -833,16 +840,12 @@ def _steps(criteria: Criteria, hits: Sequence[Hit], score: float) -> list[str]:
     kept = [hit for hit in sorted(hits, key=lambda hit: -hit.worth) if hit.worth >= DISMISSED]
     aside = [hit for hit in hits if hit.worth < DISMISSED]
     side = "reaches" if score >= criteria.threshold else "stays below"
-    found = [f"{word}: {_named(some)}." for word, some in (("Found", kept), ("Set aside", aside)) if some]
+    found = [f"{word}: {_told(some)}." for word, some in (("Found", kept), ("Set aside", aside)) if some]
     asked = f"the {criteria.threshold:.2f} that the wording of the prompt asks for"
-    return [
-        f"The prompt counts: {_counted(criteria)}.",
-        *found,
-        f"The evidence, {score:.2f} of 1, {side} {asked}.",
-    ]
+    return [f"The prompt counts: {_counted(criteria)}.", *found, f"The evidence, {score:.2f} of 1, {side} {asked}."]
 
 
-def _named(hits: Sequence[Hit]) -> str:
+def _told(hits: Sequence[Hit]) -> str:
     named = (f'{hit.what} ("{hit.words}"{_because(hit, ", ")})' for hit in hits)
     return "; ".join(list(dict.fromkeys(named))[:4])
 

@@ -273,7 +273,7 @@ def _diff(changes: Sequence[prompts.Change]) -> str:
     """The prompt's difference: whole lines around what changed, words taken out struck through."""
     if not changes:
         return ""
-    marks = {"removed": ("<del>", "</del>", "#c0392b"), "added": ("<ins>", "</ins>", "#2471a3")}
+    marks = {"removed": ("<del>", "</del>", "#d9534f"), "added": ("<ins>", "</ins>", "#2a86c8")}
     pieces = []
     for change in changes:
         if change.kind == "same":

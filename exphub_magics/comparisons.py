@@ -142,14 +142,20 @@ def compare(hub: Hub, names: Sequence[str]) -> Comparison:
     return Comparison(titles, pairs, _flags(titles, answered), _holm(pairs))
 
 
+LEADERBOARD = (
+    *("id", "name", "version", "state", "model_name", "provider", "dataset", "total_narratives"),
+    *("positives", "negatives", "false_positives", "false_negatives", "percent_overlap", "precision", "recall", "f1"),
+    *("failed", "pending", "author", "start_time", "end_time", "prompt_id", "model_id", "prompt_hash", "fingerprint"),
+    "notes",
+)
+
+
 def leaderboard(hub: Hub) -> pd.DataFrame:
-    """Every experiment, newest last: the seed's columns, its state, who answered, counts and point metrics.
+    """Every experiment, newest last: the seed's columns, its state, who answered, and point metrics.
 
     Undefined metrics are missing values; show gives them with their intervals.
     """
-    rows = hub.leaderboard()
-    frame = pd.DataFrame([{**row, **_points(row)} for row in rows])
-    return frame if rows else pd.DataFrame(columns=["id", "name", "version", "state"])
+    return pd.DataFrame([{**row, **_points(row)} for row in hub.leaderboard()], columns=list(LEADERBOARD))
 
 
 def _points(row: Row) -> dict[str, float | None]:

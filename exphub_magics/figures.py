@@ -66,7 +66,7 @@ def styled(figure: go.Figure, *, title: str, note: str = "", height: int = 360) 
         paper_bgcolor="rgba(0, 0, 0, 0)",
         plot_bgcolor="rgba(0, 0, 0, 0)",
         height=height,
-        margin={"l": 12, "r": 16, "t": 72 + 16 * note.count("<br>") if note else 48, "b": 12},
+        margin={"l": 12, "r": 16, "t": 76 + 20 * note.count("<br>") if note else 48, "b": 12},
         hoverlabel={"bgcolor": "#ffffff", "bordercolor": GREY, "font": {"color": INK}},
         legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
         dragmode=False,
@@ -95,9 +95,31 @@ def _spoken(value: float, low: float | None, high: float | None) -> str:
 
 
 def _name(name: object) -> str:
-    """A name that plotly takes for text, cut where it is long."""
+    """A name that plotly takes for text; a long one loses its middle, so that its version can be seen."""
     text = str(name)
-    return escape(text if len(text) <= NAME_CHARACTERS else f"{text[: NAME_CHARACTERS - 1]}…")
+    if len(text) > NAME_CHARACTERS:
+        text = f"{text[: NAME_CHARACTERS - 10]}…{text[-9:]}"
+    return escape(text)
+
+
+def _names(names: Iterable[object]) -> list[str]:
+    """Names as `_name` has them, whole where two would look the same."""
+    whole = [str(name) for name in names]
+    short = [_name(name) for name in whole]
+    return short if len(set(short)) == len(short) else [escape(name) for name in whole]
+
+
+def _cells(
+    x: Sequence[str], y: Sequence[str], z: Sequence[Sequence[float | None]], text: Sequence[Sequence[str]], **more: Any
+) -> go.Figure:
+    """Counts or shares as cells with a text in each, the first row on top."""
+    figure = plotly.graph_objects.Figure(
+        plotly.graph_objects.Heatmap(
+            x=x, y=y, z=z, text=text, texttemplate="%{text}", textfont={"color": INK}, showscale=False, **more
+        )
+    )
+    figure.update_xaxes(showgrid=False)
+    return figure.update_yaxes(showgrid=False, autorange="reversed")
 
 
 # --- one experiment ---------------------------------------------------------------------------------------
@@ -131,28 +153,17 @@ def confusion(counts: Mapping[str, int]) -> go.Figure:
     keys = [_ROWS[row][:width] for row in rows]
     z = [[counts.get(key, 0) for key in row] for row in keys]
     shares = [[count / sum(row) if sum(row) else 0.0 for count in row] for row in z]
-    figure = plotly.graph_objects.Figure(
-        plotly.graph_objects.Heatmap(
-            x=_COLUMNS[:width],
-            y=rows,
-            z=z,
-            text=[
-                [
-                    f"{count:,}<br>{percent(share)}" if sum(row) else "0"
-                    for count, share in zip(row, line, strict=True)
-                ]
-                for row, line in zip(z, shares, strict=True)
-            ],
-            customdata=shares,
-            texttemplate="%{text}",
-            textfont={"color": INK, "size": 15},
-            colorscale=[
-                [0, "rgba(0, 0, 0, 0)"],
-                [1, "rgba(0, 0, 0, 0)"],
-            ],  # the cells are shapes, z are counts
-            showscale=False,
-            hovertemplate="manual %{y}, %{x}: %{z:,} narratives, %{customdata:.1%} of the row<extra></extra>",
-        )
+    figure = _cells(
+        _COLUMNS[:width],
+        rows,
+        z,
+        [
+            [f"{count:,}<br>{percent(share)}" if sum(row) else "0" for count, share in zip(row, line, strict=True)]
+            for row, line in zip(z, shares, strict=True)
+        ],
+        customdata=shares,
+        colorscale=[[end, "rgba(0, 0, 0, 0)"] for end in (0, 1)],  # the colours are shapes, since z are counts
+        hovertemplate="manual %{y}, %{x}: %{z:,} narratives, %{customdata:.1%} of the row<extra></extra>",
     )
     figure.update_layout(
         shapes=[
@@ -161,8 +172,9 @@ def confusion(counts: Mapping[str, int]) -> go.Figure:
             for column, key in enumerate(line)
         ]
     )
-    figure.update_xaxes(side="top", title="model", showgrid=False)
-    figure.update_yaxes(autorange="reversed", title="manual flag", showgrid=False)
+    figure.update_traces(textfont={"size": 15})
+    figure.update_xaxes(side="top", title="model")
+    figure.update_yaxes(title="manual flag")
     styled(figure, title="", height=150 + 75 * len(rows))
     return figure.update_layout(title=None, width=160 + 100 * width, margin={"t": 12})
 
@@ -238,8 +250,7 @@ def _bars(
         places = [place for place, one in enumerate(kinds) if one == kind]
         counts = [shown[place][1] for place in places]
         who = [
-            " and ".join(_name(one) for one, on in zip(order, shown[place][0], strict=True) if on)
-            for place in places
+            " and ".join(_name(one) for one, on in zip(order, shown[place][0], strict=True) if on) for place in places
         ]
         figure.add_trace(_bar(kind, places, counts, who, colours[kind], total), row=1, col=1)
     if other[0]:
@@ -248,9 +259,7 @@ def _bars(
     figure.update_yaxes(title="narratives", rangemode="tozero", row=1, col=1)
 
 
-def _bar(
-    name: str, x: Sequence[int], y: Sequence[int], who: Sequence[str], colour: str, total: int
-) -> go.Bar:
+def _bar(name: str, x: Sequence[int], y: Sequence[int], who: Sequence[str], colour: str, total: int) -> go.Bar:
     return plotly.graph_objects.Bar(
         name=name,
         x=x,
@@ -301,11 +310,7 @@ def _dots(
         row=2,
         col=1,
     )
-    ticks = (
-        {"tickvals": [len(shown)], "ticktext": ["other"]}
-        if any(bar.name == "other" for bar in figure.data)
-        else {}
-    )
+    ticks = {"tickvals": [len(shown)], "ticktext": ["other"]} if any(bar.name == "other" for bar in figure.data) else {}
     figure.update_xaxes(showticklabels=bool(ticks), showgrid=False, **ticks, row=2, col=1)
     room = max(len(shown) + bool(ticks), FEWEST)
     figure.update_xaxes(showgrid=False, range=[-0.6, room - 0.4])
@@ -335,26 +340,20 @@ def agreement(flags: pd.DataFrame) -> go.Figure:
     Args:
         flags: as for `overlap`; each pair is compared on the narratives that both decided.
     """
-    names = [_name(column) for column in flags.columns]
+    names = _names(flags.columns)
     found = [[_alike(flags[one], flags[two]) for two in flags.columns] for one in flags.columns]
-    figure = plotly.graph_objects.Figure(
-        plotly.graph_objects.Heatmap(
-            x=names,
-            y=names,
-            z=[[pair[0] for pair in row] for row in found],
-            text=[["undefined" if pair[0] is None else f"{pair[0]:.2f}" for pair in row] for row in found],
-            hovertext=[[pair[1] for pair in row] for row in found],
-            texttemplate="%{text}",
-            textfont={"color": INK},
-            colorscale=[[end, f"rgb{TINTS['blue'][end]}"] for end in (0, 1)],
-            zmin=0,
-            zmax=1,
-            xgap=3,
-            ygap=3,
-            showscale=False,
-            hovertemplate="%{y} and %{x}: %{hovertext}<extra></extra>",
-            hoverongaps=True,
-        )
+    figure = _cells(
+        names,
+        names,
+        [[pair[0] for pair in row] for row in found],
+        [["undefined" if pair[0] is None else f"{pair[0]:.2f}" for pair in row] for row in found],
+        hovertext=[[pair[1] for pair in row] for row in found],
+        hovertemplate="%{y} and %{x}: %{hovertext}<extra></extra>",
+        colorscale=[[end, f"rgb{TINTS['blue'][end]}"] for end in (0, 1)],
+        zmin=0,
+        zmax=1,
+        xgap=3,
+        ygap=3,
     )
     figure.update_layout(
         shapes=[
@@ -364,8 +363,8 @@ def agreement(flags: pd.DataFrame) -> go.Figure:
             if alike is None
         ]
     )
-    figure.update_xaxes(title="experiment", showgrid=False, side="bottom")
-    figure.update_yaxes(title="experiment", showgrid=False, autorange="reversed")
+    figure.update_xaxes(title="experiment")
+    figure.update_yaxes(title="experiment")
     note = "narratives flagged by both, of those flagged by either (Jaccard)"
     return styled(figure, title="Overlap of the flagged, by pair", note=note, height=200 + 36 * len(names))
 
@@ -449,9 +448,7 @@ def _contours(figure: go.Figure, floor: float) -> None:
             hoverinfo="skip",
             showlegend=False,
         )
-        figure.add_annotation(
-            x=1, y=end, text=f"F1 {f1:.1f}", showarrow=False, xanchor="right", yanchor="bottom"
-        )
+        figure.add_annotation(x=1, y=end, text=f"F1 {f1:.1f}", showarrow=False, xanchor="right", yanchor="bottom")
 
 
 def _point(row: Mapping[Any, Any], number: int) -> go.Scatter:
@@ -548,9 +545,7 @@ def _cost(box: _Box, taken: Sequence[_Box], offset: tuple[float, float]) -> floa
         * max(0.0, min(box[3], other[3]) - max(box[1], other[1]))
         for other in taken
     )
-    outside = (
-        max(0.0, -box[0]) + max(0.0, box[2] - _PLOT[0]) + max(0.0, -box[1]) + max(0.0, box[3] - _PLOT[1])
-    )
+    outside = max(0.0, -box[0]) + max(0.0, box[2] - _PLOT[0]) + max(0.0, -box[1]) + max(0.0, box[3] - _PLOT[1])
     return 100 * (covered + outside) + math.hypot(*offset)
 
 
@@ -595,13 +590,9 @@ def forest(scores: pd.DataFrame) -> go.Figure:
 
 def _panel(figure: go.Figure, rows: pd.DataFrame, names: Sequence[str], at: Mapping[str, int]) -> None:
     drawn = rows.dropna(subset=["value"])
-    figure.add_trace(
-        _interval_points(drawn, [names.index(name) for name in drawn["name"]], [BLUE] * len(drawn)), **at
-    )
+    figure.add_trace(_interval_points(drawn, [names.index(name) for name in drawn["name"]], [BLUE] * len(drawn)), **at)
     for name in rows[rows["value"].isna()]["name"]:
-        figure.add_annotation(
-            text="undefined", x=0.5, y=names.index(name), showarrow=False, font={"size": 11}, **at
-        )
+        figure.add_annotation(text="undefined", x=0.5, y=names.index(name), showarrow=False, font={"size": 11}, **at)
     least = min([0.0, *rows["low"].dropna()])
     lowest = math.floor(10 * least) / 10
     figure.update_xaxes(title="value", range=[lowest - 0.02, 1.02], tickformat="~f", dtick=0.5, **at)
@@ -611,9 +602,7 @@ def _interval_points(rows: pd.DataFrame, y: Sequence[int], colours: Sequence[str
     """Points with bars from low to high; a bar is drawn only where there is an interval."""
     described = [
         f"{_name(name)}: {_spoken(value, low, high)}"
-        for name, value, low, high in rows[["name", "value", "low", "high"]].itertuples(
-            index=False, name=None
-        )
+        for name, value, low, high in rows[["name", "value", "low", "high"]].itertuples(index=False, name=None)
     ]
     return plotly.graph_objects.Scatter(
         x=rows["value"].tolist(),

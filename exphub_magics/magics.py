@@ -45,7 +45,7 @@ def _call(command: click.Command, shell: InteractiveShell, line: str, body: str 
     session = cli.Session(progress=progress, body=body, frames=frames)
     try:
         value = command.main(_words(line), _name(command), standalone_mode=False, obj=session)
-    except KeyboardInterrupt as interrupt:
+    except (KeyboardInterrupt, click.Abort) as interrupt:
         raise Stopped from interrupt
     except click.ClickException as error:
         raise ConfigError(error.format_message()) from error

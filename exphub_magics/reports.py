@@ -6,6 +6,7 @@ or path is read into it; what people named (experiments, authors, models, datase
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import lazy_loader
 
 from exphub_magics import cards, comparisons, figures, metrics
-from exphub_magics.errors import ConfigError, nearest
-from exphub_magics.hub import Hub
+from exphub_magics.errors import ConfigError
+from exphub_magics.hub import Hub, Row
 from exphub_magics.markup import TITLES, decimal, interval
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ def html(hub: Hub, names: Sequence[str] = ()) -> str:
     Raises:
         ConfigError: for an empty hub or a name that is not known.
     """
-    board = comparisons.leaderboard(hub)
-    chosen = list(dict.fromkeys(hub.find(name) for name in names)) or board["id"].tolist()
+    board = hub.leaderboard()
+    chosen = list(dict.fromkeys(hub.find(name) for name in names)) or [row["id"] for row in board]
     if not chosen:
         raise ConfigError("the hub holds no experiment yet: `exphub run CONFIG` runs some")
     scorecards = [cards.scorecard(hub, one) for one in chosen]
@@ -104,17 +105,12 @@ def _summary_row(card: cards.Scorecard) -> list[str]:
     about, scores = card.about, card.scores
     agreement = scores["agreement"]
     overlap = f"{100 * agreement.value:.1f} %" if agreement.value is not None else "undefined"
-    always_no = (
-        f"“no”: {100 * agreement.always_no:.1f} %" if agreement.always_no is not None else agreement.why
-    )
+    always_no = f"“no”: {100 * agreement.always_no:.1f} %" if agreement.always_no is not None else agreement.why
     return [
         f"{_title(about)}\n{about['author'] or ''}",
         f"{_model(about)}\n{about['prompt_hash'][:12]}",
         _bare(about["dataset"]),
-        *(
-            f"{about[key]:,}"
-            for key in ("total", "positives", "negatives", "false_positives", "false_negatives")
-        ),
+        *(f"{about[key]:,}" for key in ("total", "positives", "negatives", "false_positives", "false_negatives")),
         f"{overlap}\n{always_no}",
         *(_cell(scores[name]) for name in FOREST),
         about["state"],
@@ -130,7 +126,7 @@ def _cell(score: metrics.Metric) -> str:
 
 def _missing(about: Mapping[str, Any]) -> int:
     """Narratives that have no answer, for whatever reason."""
-    return int(about["total"] - about["positives"] - about["negatives"])
+    return int(about["total_narratives"] - about["positives"] - about["negatives"])
 
 
 def _title(about: Mapping[str, Any]) -> str:
@@ -157,9 +153,9 @@ def _bare(name: str) -> str:
 # --- one dataset ------------------------------------------------------------------------------------------
 
 
-def _dataset(hub: Hub, group: Sequence[cards.Scorecard], board: pd.DataFrame, anchor: str) -> str:
+def _dataset(hub: Hub, group: Sequence[cards.Scorecard], board: Sequence[Row], anchor: str) -> str:
     about = group[0].about
-    here = board[board["dataset_id"] == about["dataset_id"]]
+    here = [row for row in board if row["dataset_id"] == about["dataset_id"]]
     most = max(card.about["total"] for card in group)
     whole = [card for card in group if card.about["total"] == most]
     return (
@@ -172,19 +168,23 @@ def _dataset(hub: Hub, group: Sequence[cards.Scorecard], board: pd.DataFrame, an
     )
 
 
-def _tried(here: pd.DataFrame, shown: int) -> str:
+def _tried(here: Sequence[Row], shown: int) -> str:
     """How many prompts were tried on a dataset, shown or not, and what that does to the best one."""
-    known = here.dropna(subset=["f1"]).astype({"f1": float})
-    if len(here) == 1 or known.empty:
+    known = [(value, row) for row in here if (value := _f1(row)) is not None]
+    if len(here) == 1 or not known:
         return ""
-    best = known.sort_values("f1", kind="stable").iloc[-1]
-    value, title = decimal(best["f1"]), escape(f"{best['name']}@{best['version']}")
-    tried = f"{_count(here['prompt_hash'].nunique(), 'prompt')} in {_count(len(here), 'experiment')}"
+    value, best = max(known, key=lambda one: one[0])
+    tried = f"{_count(len({row['prompt_hash'] for row in here}), 'prompt')} in {_count(len(here), 'experiment')}"
     return (
-        f'<p class="note">{tried} were tried on this dataset ({shown:,} shown here). The best F1 of them, {value}'
-        f" of {title}, is the best of {len(here):,} and owes part of its height to that, so it is optimistic:"
-        " expect less on narratives that had no part in choosing it.</p>"
+        f'<p class="note">{tried} were tried on this dataset ({shown:,} shown here). The best F1 of them,'
+        f" {decimal(value)} of {escape(_title(best))}, is the best of {len(here):,} and owes part of its height to"
+        " that, so it is optimistic: expect less on narratives that had no part in choosing it.</p>"
     )
+
+
+def _f1(row: Row) -> float | None:
+    either = 2 * row["tp"] + row["fp"] + row["fn"]
+    return 2 * row["tp"] / either if either else None
 
 
 def _charts(group: Sequence[cards.Scorecard]) -> str:
@@ -199,9 +199,9 @@ def _charts(group: Sequence[cards.Scorecard]) -> str:
     ]
     forest = pd.DataFrame(rows, columns=["metric", "name", "value", "low", "high"])
     forest = forest.astype({"value": float, "low": float, "high": float})
-    return _figure(
-        figures.precision_recall(scores), "Precision and recall of each experiment.", "free"
-    ) + _figure(figures.forest(forest), "Precision, recall and F1 of each experiment, as in the table above.")
+    return _figure(figures.precision_recall(scores), "Precision and recall of each experiment.", "free") + _figure(
+        figures.forest(forest), "Precision, recall and F1 of each experiment, as in the table above."
+    )
 
 
 def _scores(card: cards.Scorecard) -> dict[str, Any]:
@@ -232,10 +232,7 @@ def _flags(hub: Hub, group: Sequence[cards.Scorecard]) -> pd.DataFrame:
     verdicts = {_title(card.about): hub.verdicts(card.about["id"]) for card in group}
     manual = {row["narrative_id"]: _boolean(row["manual_flag"]) for rows in verdicts.values() for row in rows}
     labelled = any(flag is not None for flag in manual.values())
-    answers = {
-        title: {row["narrative_id"]: _boolean(row["flag"]) for row in rows}
-        for title, rows in verdicts.items()
-    }
+    answers = {title: {row["narrative_id"]: _boolean(row["flag"]) for row in rows} for title, rows in verdicts.items()}
     return pd.DataFrame({**({figures.MANUAL: manual} if labelled else {}), **answers}, dtype=object)
 
 
@@ -300,10 +297,7 @@ def _difference(found: metrics.Difference) -> str:
 def _differences(pair: metrics.Comparison | str) -> str:
     if isinstance(pair, str):
         return ""
-    rows = [
-        (TITLES.get(name, name), found.value, found.low, found.high)
-        for name, found in pair.differences.items()
-    ]
+    rows = [(TITLES.get(name, name), found.value, found.low, found.high) for name, found in pair.differences.items()]
     frame = pd.DataFrame(rows, columns=["metric", "value", "low", "high"])
     frame = frame.astype({"value": float, "low": float, "high": float})
     return _figure(figures.differences(frame), f"{pair.second} minus {pair.first}.")
@@ -325,9 +319,7 @@ def _experiment(hub: Hub, card: cards.Scorecard) -> str:
     went = [["narratives", *line] for line in went]
     caption = "Where each narrative went; the states add up to the total"
     states = _table(caption, ("", *(state.replace("_", " ") for state in _STATES), "total"), went)
-    scores = _table(
-        "Metrics over the narratives both labelled and answered", cards.HEAD, cards.rows(card), text=(0, 5)
-    )
+    scores = _table("Metrics over the narratives both labelled and answered", cards.HEAD, cards.rows(card), text=(0, 5))
     return (
         f'<h3>{escape(title)}</h3><p class="line">{escape(_said(hub, card))}</p>{states}'
         f'<div class="pair">{_confusion(card, title)}<div>{_cells(card)}{scores}</div></div>'
@@ -341,9 +333,7 @@ def _said(hub: Hub, card: cards.Scorecard) -> str:
     settings = [f"{key.replace('_', ' ')} {held[key]}" for key in SETTINGS if key in held]
     begun = f"begun {about['start_time'][:10]}"
     over = f"{about['total']:,} narratives of {card.incidents:,} incidents"
-    return " · ".join(
-        [_model(about), f"prompt {about['prompt_hash'][:12]}", *settings, over, begun, about["state"]]
-    )
+    return " · ".join([_model(about), f"prompt {about['prompt_hash'][:12]}", *settings, over, begun, about["state"]])
 
 
 def _confusion(card: cards.Scorecard, title: str) -> str:
@@ -355,9 +345,7 @@ def _cells(card: cards.Scorecard) -> str:
     lines = [[card.cells[key] for key in keys] for _, keys in _MANUAL]
     lines.append([sum(column) for column in zip(*lines, strict=True)])
     names = [*(name for name, _ in _MANUAL), "all"]
-    rows = [
-        [name, *(f"{n:,}" for n in line), f"{sum(line):,}"] for name, line in zip(names, lines, strict=True)
-    ]
+    rows = [[name, *(f"{n:,}" for n in line), f"{sum(line):,}"] for name, line in zip(names, lines, strict=True)]
     caption = "The chart's counts: rows are the manual flag, columns the model's"
     return _table(caption, ("", "flagged", "not flagged", "no answer", "all"), rows)
 
@@ -378,9 +366,7 @@ def _environment(hub: Hub, scorecards: Sequence[cards.Scorecard]) -> str:
 # --- HTML -------------------------------------------------------------------------------------------------
 
 
-def _table(
-    caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, text: Iterable[int] = (0,)
-) -> str:
+def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, text: Iterable[int] = (0,)) -> str:
     """A table of text; the first cell heads its row, a line after the first is small print."""
     left = set(text) | {0}
 
@@ -425,50 +411,58 @@ _HEAD = (
     *("experiment\nauthor", "model\nprompt", "dataset\nn", "yes\nno", "FP\nFN"),
     *("overlap\nalways no", "P", "R", "F1", "state\nmissing"),
 )
-_WIDTHS = (26, 18, 18)
+_WIDTHS = (18, 15, 12)
 
 
 def table(experiments: Hub | pd.DataFrame) -> str:
-    """The summary as a terminal table of at most 120 columns; takes a hub, or its leaderboard.
+    """The summary as a terminal table of at most 120 columns.
 
     >>> with Hub.open(":memory:") as hub:
     ...     table(hub)
     'no experiment yet'
+
+    Takes a hub, or its leaderboard or some rows of it; the intervals and always “no” are a hub's alone.
     """
-    board = comparisons.leaderboard(experiments) if isinstance(experiments, Hub) else experiments
-    rows = [_terminal_row(row) for row in board.to_dict("records")]
+    if isinstance(experiments, Hub):
+        scored = [cards.scorecard(experiments, row["id"]) for row in experiments.leaderboard()]
+        rows = [_terminal_row(card.about | _rates(card), card) for card in scored]
+    else:
+        rows = [_terminal_row(row) for row in experiments.to_dict("records")]
     if not rows:
         return "no experiment yet"
-    return tabulate.tabulate(
-        rows, _HEAD, disable_numparse=True, colalign=("left",) * 3 + ("right",) * 6 + ("left",)
-    )
+    sides = ("left",) * 3 + ("right",) * 6 + ("left",)
+    return tabulate.tabulate(rows, _HEAD, disable_numparse=True, colalign=sides)
 
 
-def _terminal_row(row: Mapping[Any, Any]) -> list[str]:
-    tp, fp, fn, tn = (int(row[key]) for key in ("tp", "fp", "fn", "tn"))
-    compared = tp + fp + fn + tn
-    overlap = (
-        f"{100 * (tp + tn) / compared:.1f} %\n{100 * (fp + tn) / compared:.1f} %"
-        if compared
-        else "unlabelled"
-    )
+def _rates(card: cards.Scorecard) -> dict[str, float | None]:
+    return {name: card.scores[name].value for name in FOREST}
+
+
+def _terminal_row(row: Mapping[Any, Any], card: cards.Scorecard | None = None) -> list[str]:
     names = (
         (_title(row), _text(row["author"])),
         (_model(row), row["prompt_hash"][:12]),
-        (_bare(row["dataset"]), f"{row['total']:,}"),
+        (_bare(row["dataset"]), f"{row['total_narratives']:,}"),
     )
+    overlap = _text(row["percent_overlap"], "{:.1f} %") or "unlabelled"
+    always_no = card.scores["agreement"].always_no if card else None
     return [
         *("\n".join(_cut(one, width) for one in pair) for pair, width in zip(names, _WIDTHS, strict=True)),
         f"{row['positives']:,}\n{row['negatives']:,}",
-        f"{fp:,}\n{fn:,}",
-        overlap,
-        *(decimal(None if pd.isna(row[name]) else row[name]) for name in FOREST),
+        f"{row['false_positives']:,}\n{row['false_negatives']:,}",
+        overlap if always_no is None else f"{overlap}\n{100 * always_no:.1f} %",
+        *(_rate(row[name], card.scores[name] if card else None) for name in FOREST),
         f"{row['state']}\n{_missing(row):,}",
     ]
 
 
-def _text(value: Any) -> str:
-    return "" if value is None or pd.isna(value) else str(value)
+def _rate(value: float | None, score: metrics.Metric | None) -> str:
+    first = decimal(None if pd.isna(value) else value)
+    return f"{first}\n{interval(score.low, score.high).replace(' ', '')}" if score else first
+
+
+def _text(value: Any, shape: str = "{}") -> str:
+    return "" if value is None or pd.isna(value) else shape.format(value)
 
 
 def _cut(text: str, width: int) -> str:
@@ -489,7 +483,7 @@ def export(hub: Hub, name: str, file: str | Path) -> Path:
     path = Path(file)
     write = _WRITERS.get(path.suffix.lower())
     if write is None:
-        raise ConfigError(f"{path.name!r} ends in no known format: {nearest(path.suffix, _WRITERS)}")
+        raise ConfigError(f"{path.name!r} ends in no known format: name a {', '.join(_WRITERS)} file")
     if path.exists():
         raise ConfigError(f"{path.name} is there already: name another file, or remove it first")
     if not path.parent.is_dir():
@@ -508,19 +502,16 @@ def _results(hub: Hub, experiment: int) -> pd.DataFrame:
     about = next(row for row in hub.leaderboard() if row["id"] == experiment)
     first = {"experiment_id": experiment, "fingerprint": about["fingerprint"], "experiment": _title(about)}
     frame = pd.DataFrame([{**first, **row} for row in hub.verdicts(experiment)])
-    texts = [
-        column for column in frame if column not in ("experiment_id", "flag", "manual_flag", "confidence")
-    ]
+    texts = [column for column in frame if column not in ("experiment_id", "flag", "manual_flag", "confidence")]
     kinds = {"flag": "boolean", "manual_flag": "boolean", "confidence": "Float64"}
     return frame.astype({**dict.fromkeys(texts, "string"), **kinds})
 
 
 def _csv(results: pd.DataFrame, path: Path) -> None:
     texts: list[str] = list(results.select_dtypes("string"))
-    defused = results.assign(
-        **{column: results[column].map(_defused, na_action="ignore") for column in texts}
-    )
-    defused.to_csv(path, index=False)
+    defused = results.assign(**{column: results[column].map(_defused, na_action="ignore") for column in texts})
+    # All text is quoted: the csv module leaves a lone carriage return bare, which readers take for a new row.
+    defused.to_csv(path, index=False, quoting=csv.QUOTE_NONNUMERIC)
 
 
 def _defused(text: str) -> str:
@@ -535,9 +526,7 @@ def _defused(text: str) -> str:
 def _xlsx(results: pd.DataFrame, path: Path) -> None:
     texts: list[str] = list(results.select_dtypes("string"))
     forbidden = openpyxl.cell.cell.ILLEGAL_CHARACTERS_RE
-    clean = results.assign(
-        **{column: results[column].str.replace(forbidden, "", regex=True) for column in texts}
-    )
+    clean = results.assign(**{column: results[column].str.replace(forbidden, "", regex=True) for column in texts})
     with pd.ExcelWriter(path, engine="openpyxl") as writer:
         clean.to_excel(writer, sheet_name="results", index=False)
         for row in writer.sheets["results"].iter_rows():

@@ -1,0 +1,156 @@
+"""A real JupyterLab and a headless Chromium that looks at it, for tests that act as a person does."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nbformat
+from playwright.sync_api import expect, sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Locator, Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+]
+SECONDS = 60
+expect.set_options(timeout=SECONDS * 1000)
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """A JupyterLab over a folder, on a free port, with configuration and history of its own; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    own = {name: str(folder / ".jupyter" / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
+    token = uuid.uuid4().hex
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"),
+        *(f"--ServerApp.root_dir={folder}", f"--IdentityProvider.token={token}", "--ServerApp.port_retries=0"),
+        *("--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None", "--LabApp.collaborative=False"),
+    ]
+    with (folder / "jupyter.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=folder, env=os.environ | own, stdout=log, stderr=log)
+    try:
+        _wait(f"http://127.0.0.1:{port}/api?token={token}", process)
+        yield f"http://127.0.0.1:{port}/lab/workspaces/{uuid.uuid4().hex}/tree/{{file}}?reset&token={token}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(SECONDS * 5):
+        assert process.poll() is None, "JupyterLab ended"
+        try:
+            with urllib.request.urlopen(address, timeout=5):  # noqa: S310 - the address is ours
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError("JupyterLab did not answer")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Notebook:
+    """A notebook open in JupyterLab; cells are counted from 0."""
+
+    def __init__(self, page: Page, address: str, file: Path) -> None:
+        self.page = page
+        page.set_viewport_size({"width": 1100, "height": 1000})
+        page.goto(address.format(file=file.name))
+        page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel")
+        self.kernel("idle")
+
+    @staticmethod
+    def write(file: Path, *sources: str) -> Path:
+        """A new notebook of code cells."""
+        book = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source) for source in sources],
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        )
+        nbformat.write(book, file)
+        return file
+
+    def kernel(self, status: str) -> None:
+        """Wait until the kernel is idle or busy."""
+        self.page.wait_for_function(
+            "status => window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === status",
+            arg=status,
+            timeout=SECONDS * 1000,
+        )
+
+    def start(self, cell: int) -> Locator:
+        """Run a cell without waiting for it; its output area."""
+        self.page.evaluate(
+            """number => {
+                 const content = window.jupyterapp.shell.currentWidget.content;
+                 content.activeCellIndex = number; content.deselectAll();
+                 window.jupyterapp.commands.execute("notebook:run-cell"); }""",
+            cell,
+        )
+        return self.output(cell)
+
+    def run(self, cell: int) -> Locator:
+        """Run a cell to its end; its output area."""
+        output = self.start(cell)
+        self.page.wait_for_function(
+            """number => {
+                 const model = window.jupyterapp.shell.currentWidget.content.widgets[number].model;
+                 return model.executionState === 'idle' && model.executionCount !== null; }""",
+            arg=cell,
+            timeout=SECONDS * 1000,
+        )
+        return output
+
+    def output(self, cell: int) -> Locator:
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(cell).locator(".jp-Cell-outputArea")
+
+    def stop(self) -> None:
+        """Press ■."""
+        self.page.locator('[data-command="notebook:interrupt-kernel"], jp-button[title*="Interrupt"]').first.click()
+
+    def save(self) -> None:
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+
+    def theme(self, name: str) -> None:
+        """Change to `JupyterLab Light` or `JupyterLab Dark`."""
+        self.page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
+            name,
+        )
+        expect(self.page.locator("body")).to_have_attribute("data-jp-theme-name", name)
+
+
+def finished(output: Locator) -> int | None:
+    """How many narratives the bar in a cell's output says are finished; None where it says nothing."""
+    found = re.search(r"([\d,]+) of [\d,]+", output.inner_text())
+    return int(found.group(1).replace(",", "")) if found else None
