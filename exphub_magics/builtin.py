@@ -62,12 +62,12 @@ _GAP, _REACH = "..", 4  # a gap in a phrase, and how far on its next word may st
 _NEAR, _OPENING = 6, 16  # how many words around a cue, and at a sentence's start, are searched for people
 _BREAKS = frozenset({",", ";", ".", "and"})
 _ENDINGS = (("ies", "i"), ("ied", "i"), ("ing", ""), ("ed", ""), ("es", ""), ("s", ""), ("e", ""))
-_LONGEST_TERM = 4
+_LONGEST_TERM, _LONGEST = 4, 2_000  # words of a term; characters of a sentence, longer ones are read in parts
 
 _DECEDENT, _PARTNER, _FAMILY, _OTHER, _STRANGE = "decedent", "partner", "family", "other", "strange"
 _PRONOUNS = {"he": "m", "him": "m", "his": "m", "she": "f", "her": "f", "hers": "f"}
 _DID, _OTHERS_DID, _UNSAID = "the decedent did it", "another person did it", "it is not said who did it to whom"
-_IMPLIED = "it is left to the reader who did it to whom"
+_IMPLIED = "it is left to the reader who did it"
 _MUTUAL, _ELSEWHERE, _DENIED = "it was mutual", "it concerns other people", "it is denied"
 _BETWEEN_PEOPLE = frozenset({"physical", "sexual", "stalking"})  # done to nobody, their words mean other things
 _STORIES = {
@@ -290,6 +290,7 @@ def _known_people(groups: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     return people
 
 
+@functools.lru_cache(maxsize=256)  # every cue of a sentence asks the same of it
 def _says(name: str, text: str) -> bool:
     return bool(_lexicon().grammar[name].search(text))
 
@@ -359,7 +360,8 @@ class _Sentence:
 
 def _sentences(narrative: str) -> Iterator[_Sentence]:
     cast = _Cast()
-    for text in _SENTENCE.split(narrative):
+    sentences = _SENTENCE.split(narrative)
+    for text in (text[at : at + _LONGEST] for text in sentences for at in range(0, len(text), _LONGEST)):
         words = _words(text)
         if words:
             stems = [stem(word) for word in words]
@@ -371,11 +373,11 @@ def _sentences(narrative: str) -> Iterator[_Sentence]:
 
 def _start(words: Sequence[str], stems: Sequence[str]) -> int:
     """Where what is told begins, after "Per her sister," or "The neighbor said that"."""
-    known, start = _lexicon().words, 0
+    known, start, reach = _lexicon().words, 0, _OPENING
     if stems[0] in known["opening"] and "," in words[:_OPENING]:
-        start = words.index(",") + 1
-    for at in range(start, min(start + _OPENING, len(words))):
-        if stems[at] in known["saying"]:
+        start, reach = words.index(",") + 1, _NEAR
+    for at in range(start, min(start + reach, len(words))):
+        if stems[at] in known["saying"] and words[at - 1] != "to":
             return words.index("that", at) + 1 if "that" in words[at : at + 6] else at + 1
     return start
 
@@ -404,7 +406,7 @@ def _people(
         who, gender = known[noun]
         if who == _OTHER and gender and any(near.isdigit() for near in words[max(0, at - 5) : at + 4]):
             who = _DECEDENT  # "a 40-year-old man"
-        elif who == _OTHER and noun in pairs and not couples.isdisjoint(stems[max(0, at - 3) : at + 6]):
+        elif who == _OTHER and stems[at] in pairs and not couples.isdisjoint(stems[max(0, at - 3) : at + 6]):
             who = _PARTNER  # "somebody whom she dated"
         elif who == _PARTNER and words[at + 1 : at + 3] in (["of", "a"], ["of", "an"]):
             who = _STRANGE
@@ -502,13 +504,13 @@ def _who(sentence: _Sentence, cue: Cue, at: int, end: int) -> str:
         return _DID
     if agent == _STRANGE or patient in {_FAMILY, _OTHER, _STRANGE, _PARTNER} or _is_elsewhere(sentence):
         return _ELSEWHERE
-    if agent in {_FAMILY, _OTHER} or (not agent and _FAMILY in present and _PARTNER not in present):
-        return _OTHERS_DID
     is_vague = cue.kind == "act" and cue.concept in _BETWEEN_PEOPLE and not patient and agent != _PARTNER
     is_nobody = not agent and _PARTNER not in present and cue.stems not in _lexicon().implied
+    if agent in {_FAMILY, _OTHER} or (is_nobody and _FAMILY in present):
+        return _OTHERS_DID
     if is_vague or is_nobody:
         return _UNSAID
-    return "" if agent and patient else _IMPLIED
+    return "" if agent else _IMPLIED
 
 
 def _is_elsewhere(sentence: _Sentence) -> bool:

@@ -103,7 +103,7 @@ SLICES = {
     ),
     "withdrawn": (
         "V, a 30-year-old woman, was found at home. She withdrew a report that her husband punched her.",
-        "The decedent was a 44-year-old man. The claim that his wife had choked him was unfounded.",
+        "The decedent was a 44-year-old man. A report that his wife had choked him was unfounded.",
     ),
     "rumored": (
         "V, a 30-year-old woman, was found at home. It was rumored that her husband punched her.",
@@ -150,7 +150,7 @@ def closing(line):
     return f"{BASE} {line}"
 
 
-# rung: the prompt before, the prompt after one change, the slice that is meant, the direction; what else may move with it
+# rung: the prompt before, the prompt after one change, the slice meant, the direction, what else may move with it
 LADDER = {
     "control counts": (BASE, counted("controlling behavior"), "control", 1, set()),
     "economic abuse counts": (BASE, counted("taking the decedent's money"), "economic", 1, set()),
@@ -202,13 +202,7 @@ LADDER = {
         set(),
     ),
     "past violence left out": (BASE, left_out("violence in the distant past"), "past", -1, set()),
-    "withdrawn reports count": (
-        BASE,
-        counted("violence in reports that were withdrawn or unfounded"),
-        "withdrawn",
-        1,
-        set(),
-    ),
+    "withdrawn reports left out": (BASE, left_out("reports that were withdrawn or unfounded"), "withdrawn", -1, set()),
     "rumors left out": (BASE, left_out("rumors and speculation"), "rumored", -1, set()),
     "denied violence counts": (
         BASE,
@@ -242,29 +236,53 @@ def test_the_ladder_is_long_enough_to_mean_something():
     assert len(LADDER) >= 24
 
 
-def test_the_shipped_prompts_rank_as_they_are_meant_to():
+@pytest.fixture(scope="module")
+def rows():
     with (files("exphub_magics.sample") / "sample.csv").open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["manual_flag"] in {"0", "1"} and len(row["narrative"]) > 100]
-    scores = {
-        name: scored(ROOT / "prompts" / f"{name}.txt", rows) for name in ("baseline", "indicators", "strict", "context")
-    }
+        return [row for row in csv.DictReader(file) if row["manual_flag"] in {"0", "1"} and len(row["narrative"]) > 100]
+
+
+def scored(text, rows):
+    prompt = prompts.parse(text)
+    flags = [json.loads(builtin.answer(prompts.render(prompt, row["narrative"])))["flag"] for row in rows]
+    pairs = list(zip(flags, (row["manual_flag"] == "1" for row in rows), strict=True))
+    tp = pairs.count((True, True))
+    return tp / flags.count(True), tp / (tp + pairs.count((False, True)))
+
+
+def f1(precision, recall):
+    return 2 * precision * recall / (precision + recall)
+
+
+def shipped(name):
+    return (ROOT / "prompts" / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def test_the_shipped_prompts_rank_as_they_are_meant_to(rows):
+    scores = {name: scored(shipped(name), rows) for name in ("baseline", "indicators", "strict", "context", "improved")}
     precision = {name: score[0] for name, score in scores.items()}
     recall = {name: score[1] for name, score in scores.items()}
-    f1 = {name: 2 * score[0] * score[1] / sum(score) for name, score in scores.items()}
+    overall = {name: f1(*score) for name, score in scores.items()}
     assert recall["strict"] < recall["baseline"] < recall["indicators"] - 0.05
     assert max(precision, key=precision.get) == "strict"
-    assert f1["context"] >= max(f1.values()) - 0.02
-    assert all(0.55 <= value <= 0.88 for value in f1.values())
+    assert min(recall, key=recall.get) == "strict"
+    assert overall["context"] >= max(overall.values()) - 0.02
+    assert all(0.55 <= value <= 0.88 for value in overall.values())
 
 
-def scored(path, rows):
-    prompt = prompts.parse(path.read_text(encoding="utf-8"))
-    pairs = [
-        (json.loads(builtin.answer(prompts.render(prompt, row["narrative"])))["flag"], row["manual_flag"] == "1")
-        for row in rows
-    ]
-    hits = pairs.count((True, True))
-    return hits / (hits + pairs.count((True, False))), hits / (hits + pairs.count((False, True)))
+def test_a_paraphrase_of_a_shipped_prompt_hardly_moves_its_f1(rows):
+    text = shipped("baseline")
+    reworded = (
+        text.replace("is silent about it", "says nothing of it")
+        .replace("The decedent must be the victim", "The deceased must be the victim")
+        .replace(
+            "Violence by family members, friends or strangers does not count",
+            "Exclude violence by kin, friends or strangers",
+        )
+        .replace("\n- ", "\n\n  *   ")
+    )
+    assert reworded != text
+    assert abs(f1(*scored(reworded, rows)) - f1(*scored(text, rows))) <= 0.01
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "prompts").glob("*.txt")), ids=lambda path: path.stem)
@@ -367,6 +385,17 @@ def test_any_prompt_and_any_narrative_get_a_well_formed_answer(prompt, narrative
 )
 def test_any_order_of_words_is_read(words):
     assert ask(BASE, " ".join(words))["flag"] in {True, False}
+
+
+def test_a_long_text_without_any_full_stop_is_read():
+    words = "her husband hit her and she was afraid of him " * 2_000
+    assert ask(BASE, words)["flag"]
+
+
+def test_a_broken_character_is_answered_in_text_that_can_be_stored():
+    reply = ask(BASE, "Her husband punched her \ud800.")
+    assert reply["flag"]
+    assert reply["rational"].encode()
 
 
 def test_no_messages_at_all_get_an_answer():

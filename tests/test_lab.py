@@ -11,8 +11,8 @@ import lab
 pytestmark = [
     pytest.mark.lab,
     pytest.mark.skipif(lab.CHROMIUM is None, reason="there is no chromium on this machine"),
-    # Closing the browser's own loop leaves transports to the garbage collector.
-    pytest.mark.filterwarnings("default"),
+    # The driver of the browser leaves its process and pipes to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
 ]
 
 PROMPT = "Was the decedent hit, threatened, stalked or controlled by a current or former partner?"
@@ -94,7 +94,8 @@ def test_a_card_stays_readable_in_both_themes_and_in_a_kernel_that_knows_nothing
     notebook.page.evaluate("() => window.jupyterapp.commands.execute('notebook:shutdown-kernel')")
     notebook.page.reload()
     output = notebook.output(1)
-    expect(output.locator(".js-plotly-plot")).to_be_visible()
+    # JupyterLab shows the picture that it saved beside the figure until the pointer comes near.
+    expect(output.locator(".js-plotly-plot, img.plot-img").first).to_be_visible()
     expect(output.get_by_role("row", name="precision")).to_be_visible()
 
 
