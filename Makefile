@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit notebooks lab bench soak execute clean
+.PHONY: help demo test lint unit notebooks lab bench soak execute readme clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,13 +39,16 @@ lab: .venv/dev  ## a real JupyterLab in headless Chromium; skipped where there i
 	$(BIN)/pytest -q -m lab tests
 
 bench: .venv/dev  ## ratios, measured side by side
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python tests/benchmarks
 
 soak: .venv/dev  ## long runs: kills at random moments
 	$(BIN)/pytest -q -m soak tests
 
 execute: .venv/dev  ## run the notebooks and save their outputs
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+
+readme: .venv/dev  ## generate the README's tables and cells
+	$(BIN)/cog -r -I tests README.md
 
 clean:  ## remove what the targets made, but for the hub
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis report.html

@@ -38,7 +38,7 @@ import yaml
 
 MODEL_NAME = "rules-1"
 
-QUOTED = 200  # characters of the deciding sentence that a rationale shows
+QUOTED, STEP_LENGTH = 200, 300  # characters of the deciding sentence in a rationale, and of a step
 FOUND = 0.85  # what a piece of evidence is worth when nothing speaks against it
 DISMISSED = 0.2  # what is worth less is named as set aside
 STEP, LOWEST, HIGHEST = 0.05, 0.35, 0.65  # how far one strict or lenient clause moves the threshold, and its limits
@@ -360,8 +360,8 @@ class _Sentence:
 
 def _sentences(narrative: str) -> Iterator[_Sentence]:
     cast = _Cast()
-    sentences = _SENTENCE.split(narrative)
-    for text in (text[at : at + _LONGEST] for text in sentences for at in range(0, len(text), _LONGEST)):
+    whole = _SENTENCE.split(narrative)
+    for text in (part[at : at + _LONGEST] for part in whole for at in range(0, len(part), _LONGEST)):
         words = _words(text)
         if words:
             stems = [stem(word) for word in words]
@@ -783,7 +783,7 @@ def _read_item(draft: _Draft, item: str, weight: float, *, is_quoted: bool) -> N
         return
     for piece in re.split(r"\bor\b|\band\b", item):
         stems = [stem(word) for word in _words(piece)]
-        cues = {cue.stems for cue, _, _ in _cues(stems, _masked(stems))}
+        cues = [cue.stems for cue, _, _ in _cues(stems, _masked(stems))]
         draft.cues.update(dict.fromkeys(cues, weight))
         content = _content(piece)
         if not cues and 0 < len(content) <= _LONGEST_TERM:
@@ -844,7 +844,12 @@ def _steps(criteria: Criteria, hits: Sequence[Hit], score: float) -> list[str]:
     side = "reaches" if score >= criteria.threshold else "stays below"
     found = [f"{word}: {_told(some)}." for word, some in (("Found", kept), ("Set aside", aside)) if some]
     asked = f"the {criteria.threshold:.2f} that the wording of the prompt asks for"
-    return [f"The prompt counts: {_counted(criteria)}.", *found, f"The evidence, {score:.2f} of 1, {side} {asked}."]
+    steps = [f"The prompt counts: {_counted(criteria)}.", *found, f"The evidence, {score:.2f} of 1, {side} {asked}."]
+    return [_cut(step, STEP_LENGTH) for step in steps]
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _told(hits: Sequence[Hit]) -> str:
@@ -860,5 +865,5 @@ def _rational(hits: Sequence[Hit], *, flag: bool) -> str:
     if not hits:
         return "Nothing that the prompt counts is mentioned."
     best = max(hits, key=lambda hit: hit.worth)
-    quote = best.sentence if len(best.sentence) <= QUOTED else f"{best.sentence[: QUOTED - 1]}…"
-    return f'{"Evidence of" if flag else "Not enough of"} {best.what}{_because(best, ": ")}: "{quote}"'
+    verdict = "Evidence of" if flag else "Not enough of"
+    return f'{verdict} {best.what}{_because(best, ": ")}: "{_cut(best.sentence, QUOTED)}"'

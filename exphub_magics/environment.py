@@ -8,6 +8,7 @@ from importlib import metadata
 from typing import Any
 
 PACKAGES = ("exphub", "ipython", "openai", "pandas", "plotly", "scipy", "sqlite-utils", "statsmodels")
+GIT_SECONDS = 10  # a repository that takes longer is described without its commit
 
 
 def describe() -> dict[str, Any]:
@@ -43,7 +44,14 @@ def _version(package: str) -> str | None:
 def _git(*arguments: str) -> str | None:
     """What git answers, or None where there is no git or no repository."""
     try:
-        done = subprocess.run(("git", *arguments), capture_output=True, text=True, timeout=10, check=False)  # noqa: S603, S607 - fixed words, whatever git the user has
+        done = subprocess.run(  # noqa: S603 - fixed words
+            ("git", *arguments),  # noqa: S607 - whatever git the user has
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",  # a name or a file name need not be UTF-8
+            timeout=GIT_SECONDS,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None

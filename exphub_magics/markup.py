@@ -16,13 +16,15 @@ LISTED = 25  # items that a list shows before it says how many more there are
 def decimal(value: float | None) -> str:
     """A share or a difference to two places, without the zero before the point.
 
-    >>> decimal(0.725), decimal(1.0), decimal(-0.05), decimal(None)
-    ('.73', '1.00', '-.05', '–')
+    >>> decimal(0.725), decimal(1.0), decimal(-0.05), decimal(-0.001), decimal(None)
+    ('.73', '1.00', '-.05', '.00', '–')
     """
     if value is None:
         return "–"
     # Half a hair more, so that .725, which no float is exactly, rounds as it reads.
     shown = f"{value + (1e-12 if value >= 0 else -1e-12):.2f}"
+    if float(shown) == 0:
+        return ".00"
     return shown.replace("0.", ".", 1) if shown.lstrip("-").startswith("0.") else shown
 
 

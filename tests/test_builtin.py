@@ -1,6 +1,9 @@
 import csv
 import json
+import os
 import re
+import subprocess
+import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -373,6 +376,7 @@ def test_any_prompt_and_any_narrative_get_a_well_formed_answer(prompt, narrative
     assert isinstance(reply["flag"], bool)
     assert 0.5 <= reply["confidence"] <= 1
     assert 2 <= len(reply["reasoning_steps"]) <= 4
+    assert all(len(step) <= 300 for step in reply["reasoning_steps"])
     assert first == builtin.answer([{"role": "system", "content": prompt}, {"role": "user", "content": narrative}])
 
 
@@ -396,6 +400,18 @@ def test_a_broken_character_is_answered_in_text_that_can_be_stored():
     reply = ask(BASE, "Her husband punched her \ud800.")
     assert reply["flag"]
     assert reply["rational"].encode()
+
+
+def test_the_same_question_is_answered_alike_in_every_process():
+    messages = [{"content": shipped("indicators")}, {"content": "V was afraid, and her husband hit her."}]
+    script = f"from exphub_magics import builtin; print(builtin.answer({messages!r}))"
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", script], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(answers) == 1
 
 
 def test_no_messages_at_all_get_an_answer():

@@ -1,4 +1,6 @@
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 
@@ -112,3 +114,19 @@ def test_what_is_to_be_closed_is_closed_in_the_loop():
 
     assert sum(map(len, engines.local(echo, questions(2), concurrency=1, close=close))) == 2
     assert closed == ["exphub-engine"]
+
+
+def test_an_interrupt_while_waiting_leaves_no_task_behind(tmp_path):
+    script = (
+        "import asyncio, _thread, threading\n"
+        "from exphub_magics import engines\n"
+        "from exphub_magics.questions import Question\n"
+        "async def ask(question): await asyncio.sleep(60)\n"
+        "threading.Timer(0.5, _thread.interrupt_main).start()\n"
+        "try:\n"
+        "    list(engines.local(ask, [Question('1', (), '1')], concurrency=1))\n"
+        "except KeyboardInterrupt:\n"
+        "    print('stopped')\n"
+    )
+    done = subprocess.run([sys.executable, "-X", "dev", "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("stopped\n", "")
