@@ -116,13 +116,13 @@ def test_what_is_to_be_closed_is_closed_in_the_loop():
     assert closed == ["exphub-engine"]
 
 
-def test_an_interrupt_while_waiting_leaves_no_task_behind(tmp_path):
+def test_an_interrupt_while_waiting_leaves_no_task_behind():
     script = (
-        "import asyncio, _thread, threading\n"
+        "import asyncio, os, signal, threading\n"
         "from exphub_magics import engines\n"
         "from exphub_magics.questions import Question\n"
         "async def ask(question): await asyncio.sleep(60)\n"
-        "threading.Timer(0.5, _thread.interrupt_main).start()\n"
+        "threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
         "try:\n"
         "    list(engines.local(ask, [Question('1', (), '1')], concurrency=1))\n"
         "except KeyboardInterrupt:\n"
