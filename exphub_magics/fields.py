@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 FLAG: Final = (
@@ -90,6 +91,7 @@ class Fields:
     notes: tuple[str, ...] = ()
 
 
+@lru_cache(4096)
 def squashed(name: str) -> str:
     """Reduce a key to what its spellings share.
 
