@@ -33,7 +33,7 @@ unit: .venv/dev  ## the tests that need no browser
 	$(BIN)/pytest -q -m "not lab and not soak"
 
 notebooks: .venv/dev  ## the notebooks, run and compared with their saved outputs
-	cd notebooks && ../$(BIN)/pytest -q -c nbval.ini --nbval --nbval-current-env -p no:randomly .
+	cd notebooks && ../$(BIN)/pytest -q -c /dev/null --rootdir . --nbval --nbval-current-env -p no:randomly *.ipynb
 
 lab: .venv/dev  ## a real JupyterLab in headless Chromium; skipped where there is no chromium
 	$(BIN)/pytest -q -m lab tests

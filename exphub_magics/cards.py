@@ -94,7 +94,7 @@ class Scorecard:
 
     def _ipython_display_(self) -> None:
         """Show the card, then the chart, then what changed: three plain outputs that survive in a saved notebook."""
-        display.display({"text/html": _head(self), "text/plain": text(self)}, raw=True)
+        display.display({"text/html": _head(self), "text/plain": _head_text(self)}, raw=True)
         if comparisons.in_kernel():
             display.display(self.figure)
         if self.change is not None:
@@ -158,8 +158,10 @@ def _change(hub: Hub, row: Row, board: Sequence[Row]) -> Change | None:
         if was != now
     )
     differs = wording if old["prompt_hash"] != new["prompt_hash"] else ()
+    # By name and version: an id might be another experiment's name.
+    titles = [f"{one['name']}@{one['version']}" for one in (earlier, row)]
     try:
-        (pair,) = comparisons.compare(hub, [str(earlier["id"]), str(row["id"])]).pairs
+        (pair,) = comparisons.compare(hub, titles).pairs
     except comparisons.NothingCommonError as error:
         return Change(earlier["version"], differs, changed, None, str(error))
     return Change(earlier["version"], differs, changed, pair)
@@ -209,25 +211,31 @@ def _metric_row(card: Scorecard, score: metrics.Metric) -> tuple[str, str, str, 
     if score.value is None:
         return (name, "–", "", "", decimal(score.always_no), score.why or "")
     origin = f"{score.numerator:,} / {score.n:,}" if score.numerator is not None else f"n = {score.n:,}"
-    remark = ""
+    remarks = [] if score.why is None else [score.why]
     if score.name == "recall" and card.missed.value is not None and card.missed.n > score.n:
-        remark = f"missing answers counted as misses: {decimal(card.missed.value)}"
+        remarks.insert(0, f"missing answers counted as misses: {decimal(card.missed.value)}")
     return (
         name,
         decimal(score.value),
         interval(score.low, score.high),
         origin,
         decimal(score.always_no),
-        remark,
+        "; ".join(remarks),
     )
 
 
 def text(card: Scorecard) -> str:
     """The card as plain text."""
+    since = [_since_text(card.change)] if card.change else []
+    return "\n".join([_head_text(card), *since])
+
+
+def _head_text(card: Scorecard) -> str:
     told = [f"note: {warning}" for warning in card.warnings]
     failed = [f"failed {narrative_id}: {error}" for narrative_id, error in card.failures[:LISTED]]
-    since = [_since_text(card.change)] if card.change else []
-    return "\n".join([title(card), counted(card), *told, "", columns(HEAD, rows(card)), *failed, *since])
+    if len(card.failures) > LISTED:
+        failed.append(f"… and {len(card.failures) - LISTED:,} more that failed")
+    return "\n".join([title(card), counted(card), *told, "", columns(HEAD, rows(card)), *failed])
 
 
 def _since_text(change: Change) -> str:

@@ -216,7 +216,7 @@ def _boolean(value: int | None) -> bool | None:
 def _holm(pairs: Sequence[Pair]) -> tuple[float | None, ...]:
     """The pairs' p-values adjusted for their number; a pair without one stays without."""
     known = [pair.comparison.p_value for pair in pairs if pair.comparison.p_value is not None]
-    adjusted = iter(metrics.holm(known) if known else ())
+    adjusted = iter(metrics.holm(known) if len(known) > 1 else known)  # one alone needs no statsmodels loaded
     return tuple(None if pair.comparison.p_value is None else next(adjusted) for pair in pairs)
 
 
@@ -253,7 +253,8 @@ def _verdict(pair: Pair, adjusted: float | None) -> str:
     said = pair.comparison.verdict()
     if adjusted is None or adjusted == pair.comparison.p_value:
         return said
-    return f"{said}; p = {adjusted:.3f} when adjusted for the number of pairs (Holm)"
+    shown = "< .001" if adjusted < 0.001 else f"= {adjusted:.3f}".replace("0.", ".", 1)  # noqa: PLR2004 - usual floor
+    return f"{said}; p {shown} when adjusted for the number of pairs (Holm)"
 
 
 def _differences(pair: Pair) -> list[tuple[str, str, str, str]]:

@@ -68,6 +68,7 @@ class Course:
     asked: int = 0
     recalled: int = 0
     held: dict[str, tuple[str, bool]] = field(default_factory=dict)  # results that will be replaced
+    fresh: set[str] = field(default_factory=set)  # hashes of the questions that this run has had answered
     began: float = field(default_factory=time.monotonic)
     scored: float = field(default_factory=time.monotonic)
 
@@ -114,7 +115,8 @@ class Course:
 def memory(course: Course) -> Generator[Progress]:
     """Record what needs no call: narratives with nothing to evaluate, and questions answered before."""
     for chunk in _chunks(course.hub.pending(course.experiment)):
-        _record_known(course, chunk)
+        left = _record_known(course, chunk)
+        course.recalled += sum(one.placeholder is None for one in chunk) - len(left)
         yield course.progress("running")
 
 
@@ -136,11 +138,10 @@ def _record_known(course: Course, chunk: Sequence[Pending]) -> list[Question]:
         held = known.get(question.question_hash)
         if held is None:
             left.append(question)
-        elif status is not None:
+        elif status is not None and question.question_hash not in course.fresh:
             left.append(replace(question, asking=held[1] + 1))
         else:
             recalled.append(_read(narrative_id, held[0], held[2]))
-    course.recalled += len(recalled)
     course.record(idle + recalled)
     return left
 
@@ -201,6 +202,10 @@ def _questions(course: Course, states: Sequence[str], waiting: dict[str, list[st
     """The questions to ask, each once: narratives that are the same question wait for one reply together."""
     for chunk in _chunks(course.hub.pending(course.experiment, states)):
         for question in _record_known(course, chunk):
+            if question.question_hash in course.fresh:  # since the chunk was looked up
+                request_hash, _, reply = course.hub.recall([question.question_hash])[question.question_hash]
+                course.record([_read(question.narrative_id, request_hash, reply)])
+                continue
             if question.request_hash in waiting:
                 waiting[question.request_hash].append(question.narrative_id)
                 continue
@@ -220,6 +225,7 @@ def _record_batch(course: Course, batch: Sequence[Outcome], waiting: dict[str, l
         responses.append(_response(question, outcome))
         results += [_read(one, question.request_hash, outcome, outcome.attempts) for one in asked_for]
     course.record(results, responses)
+    course.fresh.update(row["question_hash"] for row in responses)
 
 
 def _response(question: Question, reply: Reply) -> Row:

@@ -9,9 +9,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from endpoint import ScriptedEndpoint
 from exphub_magics.hub import Hub
+
+# No example is timed; where a run decides about a landing, every run tries the same examples.
+settings.register_profile("exphub", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("exphub")
 
 VARIABLES = (
     "EXPHUB_DB",

@@ -1,6 +1,9 @@
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -160,8 +163,6 @@ def test_a_wrong_name_in_a_hub_is_answered_with_the_nearest(project, exphub):
 
 
 def test_narratives_that_failed_are_exit_code_three_and_the_next_run_asks_only_these(project, exphub, scripted):
-    from endpoint import answer, completion  # noqa: PLC0415 - beside its use
-
     endpoint = scripted(lambda _body: (400, {"error": {"message": "too long"}}))
     (project / "served.yml").write_text(
         "- {experiment_name: s, prompt: Is it, data: rows.csv, provider: p, model_name: m, "
@@ -175,10 +176,6 @@ def test_narratives_that_failed_are_exit_code_three_and_the_next_run_asks_only_t
 
 
 def test_the_hosted_configuration_runs_unchanged_against_a_loopback_endpoint(project, exphub, scripted, monkeypatch):
-    from pathlib import Path  # noqa: PLC0415 - beside its use
-
-    from endpoint import answer, completion  # noqa: PLC0415
-
     root = Path(__file__).parent.parent
     monkeypatch.chdir(root)
     rows, db = str(project / "rows.csv"), str(project / "o.db")
@@ -195,6 +192,28 @@ def test_the_hosted_configuration_runs_unchanged_against_a_loopback_endpoint(pro
         ("Improved Prompt with GPT-3.5", "Xiaosong", "gpt-3.5-turbo"),
     ]
     assert {body["model"] for body in endpoint.requests} == {"gpt-4", "gpt-3.5-turbo"}
+
+
+def test_the_shipped_experiments_agree_with_a_recount_by_pandas(tmp_path, exphub, monkeypatch):
+    root = Path(__file__).parent.parent
+    monkeypatch.chdir(root)
+    hub = str(tmp_path / "demo.db")
+    assert exphub("run", "config/experiments.yml", "--db", hub)[0] == 0
+    sample = pd.read_csv(root / "exphub_magics" / "sample" / "sample.csv", dtype=str, keep_default_na=False)
+    sample["narrative_id"] = sample["incident_id"] + "-" + sample["narrative_type"]
+    manual = sample.set_index("narrative_id")["manual_flag_ind"].astype(int)
+    with closing(sqlite3.connect(hub)) as db:
+        experiments = pd.read_sql("SELECT * FROM experiments", db)
+        results = pd.read_sql("SELECT * FROM results", db)
+    assert len(experiments) >= 4
+    for row in experiments.itertuples():
+        own = results[results["experiment_id"] == row.id].set_index("narrative_id")
+        flag, truth = own["flag"].dropna().astype(int), manual.loc[own["flag"].dropna().index]
+        assert row.total_narratives == len(sample) == len(own)
+        assert (row.positives, row.negatives) == ((flag == 1).sum(), (flag == 0).sum())
+        assert row.false_positives == ((flag == 1) & (truth == 0)).sum() == own["is_false_positive"].sum()
+        assert row.false_negatives == ((flag == 0) & (truth == 1)).sum() == own["is_false_negative"].sum()
+        assert row.percent_overlap == pytest.approx(100 * (flag == truth).mean())
 
 
 def test_the_command_is_installed_and_says_its_verbs():

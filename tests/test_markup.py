@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from exphub_magics.markup import LISTED, columns, decimal, details, interval, table
 
 SHARES = st.floats(-1, 1, allow_nan=False)
-CELLS = st.text(max_size=8)
+MARKUP = st.text("<>&;/!-'\"# ab", max_size=8) | st.sampled_from(["<b>", "</td>", "<script>x</script>", "&lt;", "<!--"])
+CELLS = MARKUP | st.text(max_size=8)
 WIDE = st.integers(1, 4)
 
 
@@ -104,7 +105,7 @@ def test_a_list_shows_some_and_counts_the_rest(number):
     assert listed[LISTED:] == ([f"… and {number - LISTED} more"] if number > LISTED else [])
 
 
-@given(st.text())
+@given(MARKUP | st.text())
 def test_a_lists_summary_is_text(summary):
     read = Read(details(summary, ["<code>1</code>"]))
     assert of(read, "summary") == [summary]
