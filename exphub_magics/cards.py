@@ -239,12 +239,12 @@ def _head_text(card: Scorecard) -> str:
 
 
 def _since_text(change: Change) -> str:
-    wording = [
-        f"{'-' if one.kind == 'removed' else '+'} {one.text.strip()}" for one in change.prompt if one.kind != "same"
-    ]
-    pair = change.pair
-    verdict = pair.comparison.verdict() if pair else change.why_not or ""
-    return "\n".join([f"Since v{change.version}", *change.others, *wording, verdict])
+    marks = {"same": "{}", "removed": "[-{}-]", "added": "{{+{}+}}"}
+    wording = "".join(
+        marks[one.kind].format(_shortened(one.text) if one.kind == "same" else one.text) for one in change.prompt
+    )
+    verdict = change.pair.comparison.verdict() if change.pair else change.why_not or ""
+    return "\n".join([f"Since v{change.version}", *change.others, *([wording] if wording else []), verdict])
 
 
 # --- HTML -------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ else:
     pd = lazy_loader.load("pandas")
 
 RATIONAL_CHARACTERS = 200
+LEVEL = 0.05
 
 
 class NothingCommonError(ConfigError):
@@ -254,7 +255,8 @@ def _verdict(pair: Pair, adjusted: float | None) -> str:
     if adjusted is None or adjusted == pair.comparison.p_value:
         return said
     shown = "< .001" if adjusted < 0.001 else f"= {adjusted:.3f}".replace("0.", ".", 1)  # noqa: PLR2004 - usual floor
-    return f"{said}; p {shown} when adjusted for the number of pairs (Holm)"
+    means = "" if adjusted < LEVEL else ", not distinguishable"
+    return f"{said}; adjusted for the number of pairs (Holm) p {shown}{means}"
 
 
 def _differences(pair: Pair) -> list[tuple[str, str, str, str]]:

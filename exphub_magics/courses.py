@@ -67,7 +67,6 @@ class Course:
     positives: int = 0
     asked: int = 0
     recalled: int = 0
-    held: dict[str, tuple[str, bool]] = field(default_factory=dict)  # results that will be replaced
     fresh: set[str] = field(default_factory=set)  # hashes of the questions that this run has had answered
     began: float = field(default_factory=time.monotonic)
     scored: float = field(default_factory=time.monotonic)
@@ -87,12 +86,8 @@ class Course:
             self.warnings,
         )
 
-    def count(self, narrative_id: str, status: str, flag: object) -> None:
-        """Count a result instead of the one that it replaces."""
-        if narrative_id in self.held:
-            before, flagged = self.held.pop(narrative_id)
-            self.statuses[before] -= 1
-            self.positives -= flagged
+    def count(self, status: str, flag: object) -> None:
+        """Count a result; one that is asked anew counts once it has come."""
         self.statuses[status] += 1
         self.positives += bool(flag)
 
@@ -103,7 +98,7 @@ class Course:
         with uninterrupted():
             self.hub.record(self.experiment, results, responses)
             for row in results:
-                self.count(row["narrative_id"], row["status"], row["flag"])
+                self.count(row["status"], row["flag"])
             if time.monotonic() - self.scored > SCORE_SECONDS:
                 self.hub.score(self.experiment)
                 self.scored = time.monotonic()

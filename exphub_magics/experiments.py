@@ -142,10 +142,8 @@ def _register(hub: Hub, job: Job, again: Sequence[str]) -> courses.Course:
     warnings = [*spec.prompt.warnings, *relabelled, *(_drift(hub, spec, experiment, earlier) if new else ())]
     course = courses.Course(hub, spec, experiment, len(selected or dataset.narratives), tuple(warnings))
     for row in hub.verdicts(experiment):
-        if row["status"]:
-            course.count(row["narrative_id"], row["status"], row["flag"])
-            if row["status"] in ("failed", *again):
-                course.held[row["narrative_id"]] = (row["status"], bool(row["flag"]))
+        if row["status"] not in (None, "failed", *again):
+            course.count(row["status"], row["flag"])
     return course
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from endpoint import answer, completion
 from exphub_magics import cli
 
 CONFIG = """\

@@ -270,7 +270,7 @@ def test_an_adjusted_p_value_stands_beside_the_plain_one(hub):
     assert [part.splitlines()[0] for part in parts] == ["a@1 → c@1", "a@1 → b@1"]
     assert "Holm" not in parts[0]
     assert "p = .003 (paired" in parts[1]
-    assert "p = .007 when adjusted for the number of pairs (Holm)" in parts[1]
+    assert "adjusted for the number of pairs (Holm) p = .007" in parts[1]
 
 
 def test_a_very_small_adjusted_p_value_is_not_shown_as_nought(hub):
@@ -278,7 +278,7 @@ def test_a_very_small_adjusted_p_value_is_not_shown_as_nought(hub):
     for name, upto in (("a", 0), ("b", 40), ("c", 50)):
         record(hub, frame, {f"n{n}": n < upto for n in range(60)}, name=name)
     said = str(compare(hub, ["a", "b", "c"]))
-    assert "p < .001 when adjusted for the number of pairs (Holm)" in said
+    assert "adjusted for the number of pairs (Holm) p < .001" in said
     assert not re.search(r"p = 0?\.000", said)
 
 

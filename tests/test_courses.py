@@ -9,7 +9,7 @@ import pytest
 
 from endpoint import answer, completion
 from exphub_magics import courses, experiments, prompts, specs
-from exphub_magics.courses import Course, Progress, uninterrupted
+from exphub_magics.courses import Progress, uninterrupted
 
 PROMPT = prompts.parse("Was the decedent hurt or threatened by a partner?")
 
@@ -73,12 +73,11 @@ def test_a_narrative_that_failed_is_counted_once_however_often_it_is_asked(hub, 
     for mended in (1, 2):
         broken = broken[:-1]
         course = go(hub, demo, endpoint)
-        assert course[0].statuses["failed"] == 4 - mended
-        for progress in course:
-            assert progress.finished == 10
-            assert progress.positives <= 3
+        finished = [progress.finished for progress in course]
+        assert (finished[0], finished[-1]) == (10 - (4 - mended), 10)
+        assert finished == sorted(finished)
         check(hub, course[-1])
-        assert (course[-1].statuses["failed"], course[-1].asked, course[-1].positives) == (
+        assert (course[-1].statuses.get("failed", 0), course[-1].asked, course[-1].positives) == (
             3 - mended,
             4 - mended,
             1 + mended,
@@ -90,16 +89,10 @@ def test_an_answer_asked_anew_takes_the_place_of_the_one_before(hub, demo, scrip
     first = go(hub, demo, endpoint)[-1]
     assert (first.statuses["salvaged"], first.positives) == (9, 9)
     endpoint.script = lambda _body: completion(answer(False))
-    for progress in experiments.run(hub, job(demo, endpoint), again=["salvaged"]):
-        check(hub, progress)
-    assert (progress.statuses["ok"], progress.statuses["salvaged"], progress.positives) == (9, 0, 0)
-
-
-def test_counting_is_undone_only_for_what_is_replaced():
-    course = Course(None, None, 1, 3, (), Counter(failed=1, ok=1), positives=1, held={"a": ("failed", False)})
-    course.count("a", "ok", True)
-    course.count("b", "ok", False)
-    assert (course.statuses, course.positives, course.held) == (Counter(ok=3, failed=0), 2, {})
+    started, *_, last = experiments.run(hub, job(demo, endpoint), again=["salvaged"])
+    assert (started.finished, started.positives) == (1, 0)
+    check(hub, last)
+    assert (last.statuses, last.positives) == ({"ok": 9, "not_evaluable": 1}, 0)
 
 
 @pytest.mark.parametrize(

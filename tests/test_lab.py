@@ -3,10 +3,10 @@
 import time
 
 import pytest
-from endpoint import answer, completion
 from playwright.sync_api import expect
 
 import lab
+from endpoint import answer, completion
 
 pytestmark = [
     pytest.mark.lab,
