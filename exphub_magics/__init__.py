@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["figures", "metrics"],
+    submodules=["estimates", "figures", "metrics", "overlaps", "pairing"],
     submod_attrs={
         "cards": ["Scorecard", "scorecard"],
         "comparisons": ["compare", "leaderboard"],
         "experiments": ["Progress", "run"],
+        "exports": ["export"],
         "hub": ["Hub"],
         "prompts": ["Prompt"],
-        "reports": ["export", "html"],
+        "reports": ["html"],
         "specs": ["Spec"],
     },
 )
@@ -32,11 +33,16 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register the magics; `%load_ext exphub_magics` calls this."""
 
     def exphub(line: str) -> Any:
+        """Work with the hub: `%exphub list`, `%exphub show NAME`, …; `%exphub --help` names every verb."""
         from exphub_magics import magics  # noqa: PLC0415 - paid for at the first use
 
         return magics.exphub(shell, line)
 
     def experiment(line: str, cell: str) -> Any:
+        """Put the cell's prompt to a model over every narrative: `%%experiment NAME --data FILE|FRAME|sample`.
+
+        `%%experiment --help` names every option.
+        """
         from exphub_magics import magics  # noqa: PLC0415 - paid for at the first use
 
         return magics.experiment(shell, line, cell)

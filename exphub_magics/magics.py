@@ -47,6 +47,9 @@ def _call(command: click.Command, shell: InteractiveShell, line: str, body: str 
         value = command.main(_words(line), _name(command), standalone_mode=False, obj=session)
     except (KeyboardInterrupt, click.Abort) as interrupt:
         raise Stopped from interrupt
+    except click.exceptions.NoArgsIsHelpError as bare:
+        click.echo(bare.format_message())
+        return None
     except click.ClickException as error:
         raise ConfigError(error.format_message()) from error
     return None if isinstance(value, int) else value

@@ -242,13 +242,13 @@ def test_the_ladder_is_long_enough_to_mean_something():
 @pytest.fixture(scope="module")
 def rows():
     with (files("exphub_magics.sample") / "sample.csv").open(encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file) if row["manual_flag"] in {"0", "1"} and len(row["narrative"]) > 100]
+        return list(csv.DictReader(file))
 
 
 def scored(text, rows):
     prompt = prompts.parse(text)
     flags = [json.loads(builtin.answer(prompts.render(prompt, row["narrative"])))["flag"] for row in rows]
-    pairs = list(zip(flags, (row["manual_flag"] == "1" for row in rows), strict=True))
+    pairs = list(zip(flags, (row["manual_flag_ind"] == "1" for row in rows), strict=True))
     tp = pairs.count((True, True))
     return tp / flags.count(True), tp / (tp + pairs.count((False, True)))
 
@@ -353,14 +353,14 @@ def test_lookalikes_are_no_evidence(bait):
 def test_a_denial_of_the_evidence_never_raises_the_score():
     for texts in SLICES.values():
         for text in texts:
-            criteria = builtin.read_criteria(BASE)
             opening, _, evidence = text.partition(". ")
             denied = f"{opening}. There is no evidence that {evidence[:1].lower()}{evidence[1:]}"
-            assert score(criteria, denied) <= score(criteria, text)
+            assert certainty(denied) <= certainty(text)
 
 
-def score(criteria, narrative):
-    return builtin._score(builtin._hits(narrative, criteria))  # noqa: SLF001 - the score itself is not part of an answer
+def certainty(narrative):
+    reply = ask(BASE, narrative)
+    return reply["confidence"] if reply["flag"] else -reply["confidence"]
 
 
 @given(st.sampled_from([text for texts in SLICES.values() for text in texts]))
@@ -480,7 +480,7 @@ def test_a_narrative_that_is_sent_twice_is_no_part_of_the_prompt():
 def test_instructions_about_the_format_are_no_criteria():
     asked = builtin.read_criteria("Is there a threat?")
     formatted = builtin.read_criteria("Is there a threat? Return only JSON with the keys flag and confidence.")
-    assert (asked.concepts, asked.threshold) == (formatted.concepts, formatted.threshold)
+    assert (asked.weights, asked.threshold) == (formatted.weights, formatted.threshold)
 
 
 def test_an_explanation_names_what_counts_and_what_does_not():

@@ -231,3 +231,10 @@ def test_the_leaderboard_of_an_empty_hub_is_an_empty_list(project, exphub):
 
 def test_missing_numbers_are_null_in_json():
     assert json.loads(cli.shown_json(pd.DataFrame({"a": [1.5, None]}))) == [{"a": 1.5}, {"a": None}]
+
+
+def test_the_bare_command_says_its_verbs(exphub):
+    code, out, err = exphub()
+    assert (code, err) == (0, "")
+    assert "Put" not in out
+    assert "  compare " in out

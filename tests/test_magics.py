@@ -88,6 +88,13 @@ def test_an_error_is_one_line_in_the_notebook(shell, capsys):
     assert "Traceback" not in said.out + said.err
 
 
+def test_the_bare_magic_says_its_verbs_and_the_cell_its_options(shell, capsys):
+    assert shell.run_line_magic("exphub", "") is None
+    assert "  compare " in capsys.readouterr().out
+    shell.run_cell_magic("experiment", "--help", "\n")
+    assert "--temperature" in capsys.readouterr().out
+
+
 def test_loading_the_extension_imports_nothing_heavy():
     import subprocess  # noqa: PLC0415 - this test alone
     import sys  # noqa: PLC0415
