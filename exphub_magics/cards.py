@@ -106,8 +106,8 @@ def scorecard(hub: Hub, experiment: int, *, warnings: Sequence[str] = ()) -> Sco
     board = hub.leaderboard()
     row = next(one for one in board if one["id"] == experiment)
     verdicts = hub.verdicts(experiment)
-    truth = [_boolean(one["manual_flag"]) for one in verdicts]
-    flags = [_boolean(one["flag"]) for one in verdicts]
+    truth = [comparisons.boolean(one["manual_flag"]) for one in verdicts]
+    flags = [comparisons.boolean(one["flag"]) for one in verdicts]
     incident = [one["incident_id"] for one in verdicts]
     return Scorecard(
         experiment={key: row[key] for key in SEED_COLUMNS},
@@ -173,10 +173,6 @@ def _dataset(row: Row) -> str:
 
 def _settings(row: Row) -> str:
     return ", ".join(f"{key} {value}" for key, value in json.loads(row["settings"]).items()) or "none"
-
-
-def _boolean(value: int | None) -> bool | None:
-    return None if value is None else bool(value)
 
 
 # --- words ------------------------------------------------------------------------------------------------

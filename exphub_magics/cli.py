@@ -15,7 +15,19 @@ from typing import TYPE_CHECKING, Any
 import click
 import lazy_loader
 
-from exphub_magics import cards, comparisons, configs, datasets, experiments, prompts, reports, specs, widgets
+from exphub_magics import (
+    cards,
+    comparisons,
+    configs,
+    datasets,
+    experiments,
+    exports,
+    listings,
+    prompts,
+    reports,
+    specs,
+    widgets,
+)
 from exphub_magics.configs import Configuration
 from exphub_magics.errors import ConfigError, ExphubError, nearest, unknown
 from exphub_magics.hub import Hub
@@ -205,7 +217,7 @@ def export(session: Session, name: str, output: str) -> Path:
     Example: exphub export baseline -o baseline.csv
     """
     with session.hub() as hub:
-        return reports.export(hub, name, output)
+        return exports.export(hub, name, output)
 
 
 @cli.command()
@@ -285,6 +297,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         value = cli.main(
             list(arguments) if arguments is not None else None, "exphub", standalone_mode=False, obj=session
         )
+    except click.exceptions.NoArgsIsHelpError as bare:
+        click.echo(bare.format_message())
+        return
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code)
     except ExphubError as error:
@@ -310,7 +325,7 @@ def _fail(text: str, code: int) -> None:
 def shown(value: Any) -> str:
     """A verb's value as the terminal shows it."""
     if isinstance(value, pd.DataFrame):
-        return reports.table(value)
+        return listings.table(value)
     if isinstance(value, datasets.Profile):
         return "\n".join(f"{key}: {_plain(held)}" for key, held in value.as_json().items())
     return str(value)

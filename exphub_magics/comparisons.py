@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import lazy_loader
 from IPython import display, get_ipython
 
-from exphub_magics import figures, metrics
+from exphub_magics import overlaps, pairing
 from exphub_magics.errors import ConfigError
 from exphub_magics.hub import Hub, Row
+from exphub_magics.intervals import LEVEL
 from exphub_magics.markup import TITLES, columns, decimal, details, interval, table
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ else:
     pd = lazy_loader.load("pandas")
 
 RATIONAL_CHARACTERS = 200
-LEVEL = 0.05
 
 
 class NothingCommonError(ConfigError):
@@ -48,7 +48,7 @@ class Flip:
 class Pair:
     """A second experiment against a first one, with every narrative that flipped."""
 
-    comparison: metrics.Comparison
+    comparison: pairing.Comparison
     flips: tuple[Flip, ...]
 
     @property
@@ -74,7 +74,7 @@ class Comparison:
     @property
     def figure(self) -> go.Figure:
         """How the flagged narratives overlap, with each other and with the manual flags."""
-        return figures.overlap(self.flags)
+        return overlaps.overlap(self.flags)
 
     @property
     def flips(self) -> pd.DataFrame:
@@ -140,7 +140,8 @@ def compare(hub: Hub, names: Sequence[str]) -> Comparison:
         _pair(answered[0], other, common, (titles[0], title))
         for title, other in zip(titles[1:], answered[1:], strict=True)
     )
-    return Comparison(titles, pairs, _flags(titles, answered), _holm(pairs))
+    adjusted = pairing.holm([pair.comparison.p_value for pair in pairs])
+    return Comparison(titles, pairs, _flags(titles, answered), tuple(adjusted))
 
 
 LEADERBOARD = (
@@ -156,10 +157,11 @@ def leaderboard(hub: Hub) -> pd.DataFrame:
 
     Undefined metrics are missing values; show gives them with their intervals.
     """
-    return pd.DataFrame([{**row, **_points(row)} for row in hub.leaderboard()], columns=list(LEADERBOARD))
+    return pd.DataFrame([{**row, **points(row)} for row in hub.leaderboard()], columns=list(LEADERBOARD))
 
 
-def _points(row: Row) -> dict[str, float | None]:
+def points(row: Row) -> dict[str, float | None]:
+    """Precision, recall and F1 of a row of the hub's leaderboard; None where undefined."""
     tp, fp, fn = row["tp"], row["fp"], row["fn"]
     return {
         "precision": tp / (tp + fp) if tp + fp else None,
@@ -181,10 +183,10 @@ def _pair(
     first: Mapping[str, Row], second: Mapping[str, Row], common: Mapping[str, Row], names: tuple[str, str]
 ) -> Pair:
     labelled = [one for one, verdict in first.items() if verdict["manual_flag"] is not None]
-    compared = metrics.compare(
-        [_boolean(first[one]["manual_flag"]) for one in labelled],
-        [_boolean(first[one]["flag"]) if one in common else None for one in labelled],
-        [_boolean(second[one]["flag"]) if one in common else None for one in labelled],
+    compared = pairing.compare(
+        [boolean(first[one]["manual_flag"]) for one in labelled],
+        [boolean(first[one]["flag"]) if one in common else None for one in labelled],
+        [boolean(second[one]["flag"]) if one in common else None for one in labelled],
         incident=[first[one]["incident_id"] for one in labelled],
         names=names,
     )
@@ -203,22 +205,16 @@ def _pair(
 
 def _flags(titles: Sequence[str], answered: Sequence[Mapping[str, Row]]) -> pd.DataFrame:
     columns = {
-        title: {one: _boolean(v["flag"]) for one, v in each.items()}
+        title: {one: boolean(v["flag"]) for one, v in each.items()}
         for title, each in zip(titles, answered, strict=True)
     }
-    manual = {one: _boolean(verdict["manual_flag"]) for one, verdict in answered[0].items()}
+    manual = {one: boolean(verdict["manual_flag"]) for one, verdict in answered[0].items()}
     return pd.DataFrame({"manual": manual, **columns}, dtype=object)
 
 
-def _boolean(value: int | None) -> bool | None:
+def boolean(value: int | None) -> bool | None:
+    """A flag as the hub keeps it, 1 or 0, as True or False; a missing one stays missing."""
     return None if value is None else bool(value)
-
-
-def _holm(pairs: Sequence[Pair]) -> tuple[float | None, ...]:
-    """The pairs' p-values adjusted for their number; a pair without one stays without."""
-    known = [pair.comparison.p_value for pair in pairs if pair.comparison.p_value is not None]
-    adjusted = iter(metrics.holm(known) if len(known) > 1 else known)  # one alone needs no statsmodels loaded
-    return tuple(None if pair.comparison.p_value is None else next(adjusted) for pair in pairs)
 
 
 def in_kernel() -> bool:
@@ -254,7 +250,7 @@ def _verdict(pair: Pair, adjusted: float | None) -> str:
     said = pair.comparison.verdict()
     if adjusted is None or adjusted == pair.comparison.p_value:
         return said
-    shown = "< .001" if adjusted < 0.001 else f"= {adjusted:.3f}".replace("0.", ".", 1)  # noqa: PLR2004 - usual floor
+    shown = pairing.p_in_words(adjusted, places=3)
     means = "" if adjusted < LEVEL else ", not distinguishable"
     return f"{said}; adjusted for the number of pairs (Holm) p {shown}{means}"
 

@@ -105,7 +105,7 @@ def clustered_wilson(hits: Floats, sizes: Floats) -> Interval:
 
     >>> low, high = clustered_wilson(np.array([2.0, 1.0, 0.0]), np.array([2.0, 2.0, 2.0]))
     >>> round(low, 3), round(high, 3)
-    (0.022, 0.978)
+    (0.036, 0.964)
 
     Korn and Graubard (1998). With x_k hits among an incident's m_k narratives the design effect is
     K/(K-1) Σ(x_k - p m_k)² / (n p (1-p)), at least 1; where all or none are hits, its greatest possible value

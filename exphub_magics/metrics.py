@@ -22,6 +22,8 @@ from exphub_magics.intervals import Interval
 if TYPE_CHECKING:
     import numpy as np
     import statsmodels.api as sm
+
+    from exphub_magics.intervals import Floats
 else:
     np = lazy_loader.load("numpy")
     # The parent package is empty, so that loading it at once, which the warning is about, costs nothing.
@@ -149,10 +151,7 @@ def proportion(name: str, hits: Answers, *, incident: Incidents | None = None) -
     >>> share.value, share.numerator, share.n
     (0.75, 3, 4)
 
-    The interval is Wilson's on the effective sample size n/deff, with Student's t for K incidents (Korn and
-    Graubard 1998). With x_k hits among an incident's m_k narratives the design effect is
-    K/(K-1) Σ(x_k - p m_k)² / (n p (1-p)), at least 1; where all or none are hits, its greatest possible value
-    Σ m_k² / n. With one narrative an incident this is the plain Wilson interval.
+    The interval is `intervals.clustered_wilson`; with one narrative an incident the plain Wilson interval.
     """
     codes, clusters = counts.columns(hits, incident=incident)
     everything = np.ones_like(codes)  # hits are then tp and the others fp: the share is a precision
@@ -200,7 +199,7 @@ def cohen_kappa(first: Iterable[Hashable], second: Iterable[Hashable]) -> Metric
 # --- one figure -------------------------------------------------------------------------------------------
 
 
-def _metric(name: str, cells: intervals.Floats) -> Metric:
+def _metric(name: str, cells: Floats) -> Metric:
     total = cells.sum(axis=0)
     value = counts.value(name, total)
     interval = counts.why_undefined(name, total) if value is None else _interval(name, cells)
@@ -216,7 +215,7 @@ def _metric(name: str, cells: intervals.Floats) -> Metric:
     )
 
 
-def _interval(name: str, cells: intervals.Floats) -> Interval:
+def _interval(name: str, cells: Floats) -> Interval:
     if name in {"kappa", "mcc"}:
         return intervals.jackknife(lambda sums: counts.values(name, sums), cells)
     if name == "f1":

@@ -14,11 +14,13 @@ import lazy_loader
 
 from exphub_magics import counts, intervals
 from exphub_magics.counts import Answers, Incidents
-from exphub_magics.intervals import LEVEL, Floats
+from exphub_magics.intervals import LEVEL
 
 if TYPE_CHECKING:
     import numpy as np
     import statsmodels.api as sm
+
+    from exphub_magics.intervals import Floats
 else:
     np = lazy_loader.load("numpy")
     # The parent package is empty, so that loading it at once, which the warning is about, costs nothing.
@@ -89,7 +91,7 @@ class Comparison:
         if self.p_value is None:
             return self.why or ""
         moved = f"{self.only_second_right:,} newly right, {self.only_first_right:,} newly wrong"
-        return f"{moved}, p {_p_in_words(self.p_value)} (paired, by incident): {self._outcome(self.p_value)}"
+        return f"{moved}, p {p_in_words(self.p_value)} (paired, by incident): {self._outcome(self.p_value)}"
 
     def _outcome(self, p_value: float) -> str:
         if p_value < LEVEL:
@@ -141,9 +143,8 @@ def compare(
     common = (labels >= 0) & (one >= 0) & (two >= 0)
     excluded = int((labels >= 0).sum() - common.sum())
     labels, one, two, clusters = (column[common] for column in (labels, one, two, clusters))
-    pair = np.stack(  # noqa: PD013 - of arrays, not of a frame
-        [counts.cells(labels, flags, clusters) for flags in (one, two)], axis=1
-    )
+    sides = [counts.cells(labels, flags, clusters) for flags in (one, two)]
+    pair = np.stack(sides, axis=1)
     differences = {name: _difference(name, pair) for name in COMPARED}
     right, flips = one == labels, one != two
     p_value = differences["agreement"].p_value if flips.any() else None
@@ -163,7 +164,18 @@ def compare(
     )
 
 
-HOLM
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """P-values adjusted by Holm's method for how many comparisons are shown together; a missing one is not counted.
+
+    >>> holm([0.01, 0.04, 0.03, None, 0.005])
+    [0.03, 0.06, 0.06, None, 0.02]
+    """
+    known = [p_value for p_value in p_values if p_value is not None]
+    if len(known) < 2:  # noqa: PLR2004 - one alone needs no adjustment, nor statsmodels loaded
+        return list(p_values)
+    adjusted = map(float, sm.stats.multipletests(known, method="holm")[1])
+    return [None if p_value is None else next(adjusted) for p_value in p_values]
+
 
 # --- differences ------------------------------------------------------------------------------------------
 
@@ -171,63 +183,43 @@ HOLM
 def _difference(name: str, pair: Floats) -> Difference:
     """Second minus first, from counts (incident, 2, 4)."""
     totals = pair.sum(axis=0)
-    first, second = map(_number, counts.values(name, totals))
+    first, second = (counts.value(name, total) for total in totals)
     if first is None or second is None:
         return Difference(None, None, None, counts.why_undefined(name, totals[0 if first is None else 1]))
-    pair = pair[(pair @ counts.counted(name)).any(axis=1)]  # the others say nothing about it and are no evidence
+    p_value = None
     if name in _PAIRED:
-        gains = _gains(name, pair)
-        interval = intervals.clustered_mean(gains, pair[:, 0] @ counts.counted(name))
-        return Difference(second - first, *intervals.bounds(interval), intervals.reason(interval), intervals.sign_flip(gains))
-    limit = 2.0 if name == "kappa" else 1.0  # kappa itself goes from -1 to 1
-    interval = intervals.jackknife(lambda counts: np.diff(counts.values(name, counts))[..., 0], pair, limit=limit)
-    return Difference(second - first, *intervals.bounds(interval), intervals.reason(interval))
+        gains, sizes = _gains(name, pair)
+        interval, p_value = intervals.clustered_mean(gains, sizes), intervals.sign_flip(gains)
+    else:
+        limit = 2.0 if name == "kappa" else 1.0  # kappa itself goes from -1 to 1
+        telling = _telling(name, pair)
+        interval = intervals.jackknife(lambda sums: np.diff(counts.values(name, sums))[..., 0], telling, limit=limit)
+    return Difference(second - first, *intervals.bounds(interval), intervals.reason(interval), p_value)
 
 
-def _gains(name: str, pair: Floats) -> Floats:
-    """How many more the second gets right in each incident, of those the metric is about."""
-    gains: Floats = (pair[:, 1] - pair[:, 0]) @ counts.RATIOS[name][0]
-    return gains
+def _telling(name: str, pair: Floats) -> Floats:
+    """The incidents that the metric is about: the others are no evidence."""
+    telling: Floats = pair[(pair @ counts.counted(name)).any(axis=1)]
+    return telling
 
 
-def _clustered_mean(gains: Floats, sizes: Floats) -> Interval:
-    clusters = len(sizes)
-    if clusters == 1:
-        return _ONE_INCIDENT
-    return intervals.around(float(gains.sum() / sizes.sum()), _student(clusters) * intervals.robust_error(gains, sizes))
-
-
-def _robust_error(gains: Floats, sizes: Floats) -> float:
-    """The cluster-robust error of a mean: least squares on a constant, in closed form."""
-    clusters, n = len(sizes), sizes.sum()
-    spread = ((gains - gains.sum() / n * sizes) ** 2).sum()
-    return math.sqrt(clusters / (clusters - 1) * spread) / float(n)
-
-
-def _sign_flip(nets: Floats) -> float:
-    """How often random signs make the sum of the incidents' nets at least as far from zero as it is."""
-    steps, counts = np.unique(np.abs(nets[nets != 0]).astype(np.int64), return_counts=True)
-    chances = np.ones(1)  # of each number of steps up, from none to all
-    for step, count in zip(steps, counts, strict=True):
-        ups = np.zeros(step * count + 1)
-        ups[::step] = scipy.stats.binom.pmf(np.arange(count + 1), count, 0.5)
-        chances = np.convolve(chances, ups)
-    sums = 2 * np.arange(len(chances)) - (len(chances) - 1)
-    return min(1.0, float(chances[np.abs(sums) >= abs(nets.sum())].sum()))
+def _gains(name: str, pair: Floats) -> tuple[Floats, Floats]:
+    """How many more the second gets right in each incident that the metric is about, and of how many."""
+    telling = _telling(name, pair)
+    return (telling[:, 1] - telling[:, 0]) @ counts.RATIOS[name][0], telling[:, 0] @ counts.counted(name)
 
 
 def _more_positives(pair: Floats, discordant: int, recall: Difference) -> int | None:
     """Positives still needed to tell the recalls apart: Connor's paired formula (1987), times the deff."""
     if not recall.value or recall.low is None or recall.distinguishable:
         return None
-    pair = pair[(pair @ counts.counted("recall")).any(axis=1)]
-    sizes = pair[:, 0] @ counts.counted("recall")
+    gains, sizes = _gains("recall", pair)
     n, gap = float(sizes.sum()), recall.value
     share = discordant / n
     spread = share - gap**2
     if n < 2 or spread <= 0:  # noqa: PLR2004 - one positive has no spread
         return None
-    deff = max(1.0, intervals.robust_error(_gains("recall", pair), sizes) ** 2 * (n - 1) / spread)
+    deff = max(1.0, intervals.robust_error(gains, sizes) ** 2 * (n - 1) / spread)
     reach = intervals.normal() * math.sqrt(share) + intervals.normal(_POWER) * math.sqrt(spread)
     more = math.ceil((reach / gap) ** 2 * deff - n)
     return more if more > 0 else None
@@ -236,21 +228,22 @@ def _more_positives(pair: Floats, discordant: int, recall: Difference) -> int | 
 # --- words ------------------------------------------------------------------------------------------------
 
 
-def _why_undefined(name: str, total: Floats) -> str:
-    return _UNDEFINED[name] if total.any() else _UNDEFINED["agreement"]
-
-
 def _why_no_test(n_common: int) -> str:
     if n_common == 0:
         return "no labelled narrative was answered by both"
     return f"the two say the same about every one of the {n_common:,} labelled narratives that both answered"
 
 
-def _p_in_words(p_value: float) -> str:
-    """A p-value to two places, or three where two would hide which side of the line it is on."""
+def p_in_words(p_value: float, *, places: int | None = None) -> str:
+    """A p-value to so many places; left out, to two, or to three where two would hide on which side it is.
+
+    >>> p_in_words(0.061), p_in_words(0.0497), p_in_words(0.061, places=3), p_in_words(0.0002)
+    ('= .06', '= .050', '= .061', '< .001')
+    """
     if p_value < 0.001:  # noqa: PLR2004 - the usual floor
         return "< .001"
-    places = 3 if p_value < 0.01 or round(p_value, 2) == LEVEL else 2  # noqa: PLR2004 - as above
+    if places is None:
+        places = 3 if p_value < 0.01 or round(p_value, 2) == LEVEL else 2  # noqa: PLR2004 - as above
     return f"= {p_value:.{places}f}".replace("0.", ".", 1)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from IPython.display import display
 from IPython.utils.capture import capture_output
 
-from exphub_magics import comparisons, datasets, experiments, metrics
+from exphub_magics import comparisons, datasets, experiments, pairing
 from exphub_magics.comparisons import Flip, NothingCommonError, compare, leaderboard, told
 from exphub_magics.errors import ConfigError, UnknownNameError
 from exphub_magics.hub import Hub
@@ -292,7 +292,7 @@ def test_the_json_of_a_pair_is_what_compare_promises(hub, demo):
     assert (said["n_common"], said["n_excluded"]) == (8, 1)
     assert 0 < said["p_value"] <= 1
     assert said["method"]
-    assert set(said["difference"]) == set(metrics.COMPARED)
+    assert set(said["difference"]) == set(pairing.COMPARED)
     for held in said["difference"].values():
         assert {"value", "low", "high"} <= set(held)
         assert held["low"] is None or held["low"] <= held["value"] <= held["high"]
