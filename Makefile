@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit notebooks lab bench soak execute readme clean
+.PHONY: help demo test lint unit notebooks lab bench soak execute readme picture clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -45,10 +45,13 @@ soak: .venv/dev  ## long runs: kills at random moments
 	$(BIN)/pytest -q -m soak tests
 
 execute: .venv/dev  ## run the notebooks and save their outputs
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	$(BIN)/jupyter nbconvert --to notebook --execute --ExecutePreprocessor.record_timing=False --inplace notebooks/*.ipynb
 
 readme: .venv/dev  ## generate the README's tables and cells
 	$(BIN)/cog -r -I tests README.md
+
+picture: .venv/dev  ## take the README's picture of a cell; needs chromium
+	$(BIN)/python tests/picture.py
 
 clean:  ## remove what the targets made, but for the hub
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis report.html

@@ -23,7 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "exports": ["export"],
         "hub": ["Hub"],
         "prompts": ["Prompt"],
-        "reports": ["html"],
+        "reports": ["html", "report"],
         "specs": ["Spec"],
     },
 )

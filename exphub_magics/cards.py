@@ -81,6 +81,14 @@ class Scorecard:
         return {name: score.as_json() for name, score in self.scores.items()}
 
     @property
+    def row(self) -> dict[str, Any]:
+        """One row of a frame for the charts of estimates: name@version, n, and each metric with its bounds."""
+        found = {"name": f"{self.about['name']}@{self.about['version']}", "n": self.scores["agreement"].n}
+        for name, score in self.scores.items():
+            found |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}
+        return found
+
+    @property
     def figure(self) -> go.Figure:
         """The confusion chart."""
         return figures.confusion(self.cells)

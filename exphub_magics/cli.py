@@ -231,8 +231,7 @@ def report(session: Session, names: Sequence[str], output: str) -> Path:
     Example: exphub report -o report.html
     """
     with session.hub() as hub:
-        Path(output).write_text(reports.html(hub, names), encoding="utf-8")
-    return Path(output)
+        return reports.report(hub, names, output=output)
 
 
 # --- the cell ---------------------------------------------------------------------------------------------

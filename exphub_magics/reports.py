@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
 from importlib import metadata, resources
+from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
@@ -19,13 +20,33 @@ import lazy_loader
 from exphub_magics import cards, listings, pages, sections
 from exphub_magics.errors import ConfigError
 from exphub_magics.hub import Hub
+from exphub_magics.specs import BUILTIN
 
 if TYPE_CHECKING:
     import plotly
 else:
     plotly = lazy_loader.load("plotly")
 
+MARK = b"<!doctype html>"
 SMALL = 10  # a count below this may point to a person where the rest of a table is known
+
+
+def report(hub: Hub, names: Sequence[str] = (), *, output: str | Path = "report.html") -> Path:
+    """Write the summary of experiments that `html` makes to a file, whole or not at all; the file's path.
+
+    Raises:
+        ConfigError: as `html`, and where the file is there already and is no report.
+    """
+    path = Path(output)
+    if path.exists() and not (path.is_file() and path.read_bytes()[: len(MARK)].lower() == MARK):
+        raise ConfigError(f"{output} is there already and is no report: name another file with -o")
+    if not path.parent.is_dir():
+        raise ConfigError(f"the folder of {output} does not exist: make it, or name another file with -o")
+    page = html(hub, names)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(page, encoding="utf-8")
+    part.replace(path)
+    return path
 
 
 def html(hub: Hub, names: Sequence[str] = ()) -> str:
@@ -46,18 +67,26 @@ def html(hub: Hub, names: Sequence[str] = ()) -> str:
     scorecards = [cards.scorecard(hub, one) for one in chosen]
     sets = list(dict.fromkeys(card.about["dataset_id"] for card in scorecards))
     grouped = [[card for card in scorecards if card.about["dataset_id"] == one] for one in sets]
+    experiments, kinds = pages.numbered(len(scorecards), "experiment"), pages.numbered(len(sets), "dataset")
     datasets = [sections.section(hub, group, board, f"dataset-{n}") for n, group in enumerate(grouped, start=1)]
     return Template(resources.files("exphub_magics").joinpath("report.html").read_text("utf-8")).substitute(
         title="Flags of language models beside manual flags",
         day=datetime.now(UTC).date().isoformat(),
         version=escape(metadata.version("exphub")),
-        about=f"{pages.numbered(len(scorecards), 'experiment')} on {pages.numbered(len(sets), 'dataset')}.",
+        about=f"{experiments} on {kinds}.{_stand_in(scorecards)}",
         small_counts=_small_counts(scorecards),
         summary=_summary(scorecards),
         datasets="".join(datasets),
         environment=_environment(hub, scorecards),
         plotly=plotly.offline.get_plotlyjs(),
     )
+
+
+def _stand_in(scorecards: Iterable[cards.Scorecard]) -> str:
+    """What has to be said where the builtin model answered."""
+    if not any(card.about["provider"] == BUILTIN for card in scorecards):
+        return ""
+    return " The builtin model rules-1 is a rule reader, no language model: its figures say nothing about one."
 
 
 def _small_counts(scorecards: Iterable[cards.Scorecard]) -> str:

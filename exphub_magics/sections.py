@@ -57,7 +57,7 @@ def _tried(here: Sequence[Row], shown: int) -> str:
 
 
 def _charts(group: Sequence[cards.Scorecard]) -> str:
-    scores = [_scores(card) for card in group]
+    scores = [card.row | {"name": listings.title(card.about)} for card in group]
     forest = [
         {"metric": TITLES.get(metric, metric), "name": listings.title(card.about), **_bounds(card.scores[metric])}
         for metric in listings.RATES
@@ -66,14 +66,6 @@ def _charts(group: Sequence[cards.Scorecard]) -> str:
     both = pages.figure(estimates.precision_recall(_frame(scores)), "Precision and recall of each experiment.", "free")
     caption = "Precision, recall and F1 of each experiment, as in the table above."
     return both + pages.figure(estimates.forest(_frame(forest)), caption)
-
-
-def _scores(card: cards.Scorecard) -> dict[str, Any]:
-    found = {"name": listings.title(card.about), "n": card.scores["agreement"].n}
-    for metric in ("precision", "recall"):
-        score = card.scores[metric]
-        found |= {metric: score.value, f"{metric}_low": score.low, f"{metric}_high": score.high}
-    return found
 
 
 def _bounds(found: metrics.Metric | pairing.Difference) -> dict[str, float | None]:

@@ -62,31 +62,37 @@ def ended(progress: Progress) -> str:
 
 
 def in_cell() -> Show:
-    """A bar in the cell's output, which ends as a line of text."""
+    """A bar in the cell's output while it runs, and a line of text in its place when it has ended."""
     return _Cell()
 
 
 class _Cell:
+    """The bar's display begins and ends empty, and the line that stays is an output of its own.
+
+    nbval compares the first content of a display with the saved last one.
+    """
+
     def __init__(self) -> None:
-        self.handle: display.DisplayHandle | None = None
+        self.bar: display.DisplayHandle | None = None
         self.shown = 0.0
 
     def __call__(self, progress: Progress) -> None:
-        running = progress.state == "running"
-        if running and self.handle is not None and time.monotonic() - self.shown < REFRESH_SECONDS:
-            return
-        self.shown = time.monotonic()
-        words = f"{progress.name}: {moving(progress) if running else ended(progress)}"
-        bar = f'<progress value="{progress.finished}" max="{progress.total}" aria-label="narratives"></progress> '
-        stop = " · ■ stops it, what is answered stays" if running else ""
-        bundle = {
-            "text/html": f"<div>{bar if running else ''}{escape(words)}{stop}</div>",
-            "text/plain": words,
-        }
-        if self.handle is None:
-            self.handle = display.display(bundle, raw=True, display_id=True)
-        else:
-            self.handle.update(bundle, raw=True)
+        if self.bar is None:
+            self.bar = display.display(_bundle("", ""), raw=True, display_id=True)
+        if progress.state != "running":
+            self.bar.update(_bundle("", ""), raw=True)
+            words = f"{progress.name}: {ended(progress)}"
+            display.display(_bundle(f"<div>{escape(words)}</div>", words), raw=True)
+        elif time.monotonic() - self.shown >= REFRESH_SECONDS:
+            self.shown = time.monotonic()
+            words = f"{progress.name}: {moving(progress)}"
+            bar = f'<progress value="{progress.finished}" max="{progress.total}"></progress>'
+            stop = "■ stops it, what is answered stays"
+            self.bar.update(_bundle(f"<div>{bar} {escape(words)} · {stop}</div>", words), raw=True)
+
+
+def _bundle(html: str, text: str) -> dict[str, str]:
+    return {"text/html": html, "text/plain": text}
 
 
 def on_terminal() -> Show:

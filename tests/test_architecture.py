@@ -81,7 +81,9 @@ def test_nothing_names_a_machine_or_a_key():
     found = [
         name
         for name in listed.split("\0")
-        if name and name != "tests/test_architecture.py" and (ROOT / name).exists()
+        if name
+        and name != "tests/test_architecture.py"
+        and (ROOT / name).exists()
         and private.search((ROOT / name).read_bytes().decode("utf-8", "replace"))
     ]
     assert found == []

@@ -293,9 +293,7 @@ def test_a_changed_prompt_is_shown_word_by_word(hub, demo, page):
     assert ("del" in tags, "ins" in tags) == (True, True)
     assert card.change.others == ()
     text = str(card)[str(card).index("Since v1") :]
-    assert text.startswith(
-        "Since v1\nWas V hit by a partner?\n[-Only-]{+Threats+} [-stated violence.-]{+count.+}\n"
-    )
+    assert text.startswith("Since v1\nWas V hit by a partner?\n[-Only-]{+Threats+} [-stated violence.-]{+count.+}\n")
     old = "".join(change.text for change in card.change.prompt if change.kind != "added")
     new = "".join(change.text for change in card.change.prompt if change.kind != "removed")
     assert (old, new) == (before, after)

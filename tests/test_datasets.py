@@ -163,9 +163,7 @@ def test_a_blank_id_is_refused_with_its_row():
     assert "the id in column 'narrative_id' is blank in row 1" in refusal(
         frame(narrative_id=["a", " "], text=["x", "y"])
     )
-    assert "the id in column 'IncidentID' is blank in row 0" in refusal(
-        frame(IncidentID=[None], NarrativeLE=["x"])
-    )
+    assert "the id in column 'IncidentID' is blank in row 0" in refusal(frame(IncidentID=[None], NarrativeLE=["x"]))
 
 
 def test_repeated_rows_are_read_once_and_said():
@@ -261,9 +259,7 @@ def test_a_label_without_a_text_is_kept_and_an_incident_without_either_is_only_c
 
 def test_no_label_gets_into_the_facts():
     dataset = read(
-        frame(
-            narrative_id=["a"], text=["x"], manual_flag_ind=["1"], manual_flag=["1"], rater_1=["1"], age=["5"]
-        )
+        frame(narrative_id=["a"], text=["x"], manual_flag_ind=["1"], manual_flag=["1"], rater_1=["1"], age=["5"])
     )
     assert dataset.narratives[0].facts == {"age": "5"}
     assert dataset.profile.columns["withheld"] == ["rater_1"]
@@ -313,9 +309,7 @@ def test_a_dataset_is_called_by_its_file_never_by_a_path(tmp_path, monkeypatch):
     assert read(str(path)).name == read(Path(tmp_path.name) / "data.csv").name == "data.csv"
     assert read(LONG).name == "frame"
     assert read(LONG, name="cases").name == "cases"
-    assert (
-        read(LONG, name="C:\\Users\\x\\cases.csv").name == read(path, name="/x/cases.csv").name == "cases.csv"
-    )
+    assert read(LONG, name="C:\\Users\\x\\cases.csv").name == read(path, name="/x/cases.csv").name == "cases.csv"
     assert read(path, restricted=True).restricted
 
 
@@ -375,20 +369,14 @@ CELLS = st.sampled_from(["1", "0", "yes", "FALSE", "", "NA", " ", "unknown"])
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(["1", "yes", "", "NA"])), min_size=1))
 def test_labels_before_are_labels_after_with_repeated_rows(rows):
-    dataset = read(
-        frame(narrative_id=[i for i, _ in rows], text=["x"] * len(rows), flag=[f for _, f in rows])
-    )
+    dataset = read(frame(narrative_id=[i for i, _ in rows], text=["x"] * len(rows), flag=[f for _, f in rows]))
     profile = dataset.profile
     assert profile.labels_in_file == sum(flag.strip() != "" for _, flag in rows)
     assert profile.labels_in_file == profile.labels_kept + profile.labels_repeated + profile.labels_unknown
     assert dataset.labels == {narrative_id: True for narrative_id, flag in rows if flag in {"1", "yes"}}
 
 
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["", "V fell."]), CELLS, st.sampled_from(["", "N/A"]), CELLS), min_size=1
-    )
-)
+@given(st.lists(st.tuples(st.sampled_from(["", "V fell."]), CELLS, st.sampled_from(["", "N/A"]), CELLS), min_size=1))
 def test_labels_before_are_labels_after_in_the_wide_layout(rows):
     cme, flag_cme, le, flag_le = zip(*rows, strict=True)
     cells = [*flag_cme, *flag_le]
@@ -416,9 +404,5 @@ def test_any_ids_and_texts_in_a_csv_come_back_as_they_were(tmp_path_factory, row
     path = tmp_path_factory.mktemp("csv") / "data.csv"
     path.write_bytes(content.getvalue().encode())
     dataset = read(path)
-    assert [(n.narrative_id, n.text) for n in dataset.narratives] == [
-        (key, text) for key, (text, _) in rows.items()
-    ]
-    assert set(dataset.labels) == {
-        key for key, (_, flag) in rows.items() if flag in {"1", "0", "yes", "FALSE"}
-    }
+    assert [(n.narrative_id, n.text) for n in dataset.narratives] == [(key, text) for key, (text, _) in rows.items()]
+    assert set(dataset.labels) == {key for key, (_, flag) in rows.items() if flag in {"1", "0", "yes", "FALSE"}}

@@ -123,3 +123,22 @@ def test_tables_can_be_read_aloud(page):
 def test_an_empty_hub_has_no_report_but_a_next_step(hub):
     with pytest.raises(ConfigError, match="exphub run CONFIG"):
         reports.html(hub)
+
+
+def test_a_report_is_written_over_a_report_and_over_nothing_else(hub, tmp_path):
+    answer(hub, register_rows(hub), "first", {"1-CME": True})
+    assert reports.report(hub).name == "report.html"
+    assert reports.report(hub).read_text().startswith("<!DOCTYPE html>")
+    (tmp_path / "mine.db").write_bytes(b"SQLite format 3")
+    with pytest.raises(ConfigError, match="is there already and is no report"):
+        reports.report(hub, output="mine.db")
+    assert (tmp_path / "mine.db").read_bytes() == b"SQLite format 3"
+    with pytest.raises(ConfigError, match="the folder of"):
+        reports.report(hub, output="no/such/report.html")
+    assert sorted(path.suffix for path in tmp_path.iterdir() if "hub" not in path.name) == [".db", ".html"]
+
+
+def test_the_builtin_model_is_not_passed_off_as_a_language_model(hub):
+    answer(hub, register_rows(hub), "first", {"1-CME": True})
+    page = reports.html(hub)
+    assert ("rule reader, no language model" in page) == (hub.leaderboard()[0]["provider"] == "builtin")
