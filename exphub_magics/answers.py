@@ -116,7 +116,9 @@ def parse(text: str | None, *, refusal: str | None = None, finish_reason: str | 
     """
     if refusal or finish_reason == "content_filter":
         return Answer("refused", error="refused by the model" if refusal else "stopped by a content filter")
-    cut_off = finish_reason in {"length", "max_tokens"}
+    if not isinstance(text, str | None):
+        return Answer("failed", error="the reply is no text")
+    cut_off = finish_reason in ("length", "max_tokens")  # no set: it would have to be hashable
     words, quoted = _unquoted((text or "").removeprefix("\ufeff").strip())
     try:
         outside = _outside(words)

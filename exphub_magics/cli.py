@@ -5,7 +5,9 @@ A verb returns its value. The terminal prints it, as text or with --json; the no
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -272,7 +274,7 @@ def experiment(session: Session, /, variable: str | None, **said: Any) -> tuple[
 
 def _spec(session: Session, said: dict[str, Any]) -> specs.Spec:
     if not session.body.strip():
-        raise ConfigError(f"the cell is empty: write the prompt under the line, such as\n{EXPERIMENT_EXAMPLE}\nIs …?")
+        raise ConfigError(f"the cell is empty: write the prompt under the line, such as under {EXPERIMENT_EXAMPLE}")
     source = said.pop("data", None)
     if source is None:
         raise ConfigError("no dataset is named: add --data FILE, --data FRAME or --data sample")
@@ -307,9 +309,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail("interrupted; everything answered is kept, run it again for the rest", INTERRUPTED)
     if value is None or isinstance(value, int):
         sys.exit(value or 0)
-    click.echo(shown_json(value) if session.as_json else shown(value))
+    _print(shown_json(value) if session.as_json else shown(value))
     if isinstance(value, pd.DataFrame) and "failed" in value and value["failed"].sum() and _ran(arguments):
         _fail(f"{value['failed'].sum()} narratives failed; run it again to ask only these", FAILED)
+
+
+def _print(text: str) -> None:
+    """Write to stdout what it can show; a reader that has gone away wants no more."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        click.echo(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _ran(arguments: Sequence[str] | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -129,15 +130,14 @@ def compare(hub: Hub, names: Sequence[str]) -> Comparison:
     rows = {row["id"]: row for row in hub.leaderboard()}
     titles = tuple(f"{rows[number]['name']}@{rows[number]['version']}" for number in numbers)
     answered = [_by_narrative(hub, rows[number], rows[numbers[0]]) for number in numbers]
-    common = {
-        one: verdict
-        for one, verdict in answered[0].items()
-        if all(one in other and other[one]["flag"] is not None for other in answered)
-    }
-    if not any(verdict["manual_flag"] is not None for verdict in common.values()):
+    # Where experiments on two readings of the data are compared, the newer reading's labels count for both.
+    by_age = sorted(zip(numbers, answered, strict=True), key=lambda pair: rows[pair[0]]["dataset_id"])
+    truth = {one: boolean(verdict["manual_flag"]) for _, each in by_age for one, verdict in each.items()}
+    common = {one for one in answered[0] if all(one in other and other[one]["flag"] is not None for other in answered)}
+    if all(truth[one] is None for one in common):
         raise NothingCommonError(f"{' and '.join(titles)} share no labelled narrative that all have answered")
     pairs = tuple(
-        _pair(answered[0], other, common, (titles[0], title))
+        _pair(answered[0], other, {one: truth[one] for one in answered[0]}, common, (titles[0], title))
         for title, other in zip(titles[1:], answered[1:], strict=True)
     )
     adjusted = pairing.holm([pair.comparison.p_value for pair in pairs])
@@ -180,23 +180,22 @@ def _by_narrative(hub: Hub, row: Row, first: Row) -> dict[str, Row]:
 
 
 def _pair(
-    first: Mapping[str, Row], second: Mapping[str, Row], common: Mapping[str, Row], names: tuple[str, str]
+    first: Mapping[str, Row],
+    second: Mapping[str, Row],
+    truth: Mapping[str, bool | None],
+    common: AbstractSet[str],
+    names: tuple[str, str],
 ) -> Pair:
-    labelled = [one for one, verdict in first.items() if verdict["manual_flag"] is not None]
+    labelled = [one for one, flag in truth.items() if flag is not None]
     compared = pairing.compare(
-        [boolean(first[one]["manual_flag"]) for one in labelled],
+        [truth[one] for one in labelled],
         [boolean(first[one]["flag"]) if one in common else None for one in labelled],
         [boolean(second[one]["flag"]) if one in common else None for one in labelled],
         incident=[first[one]["incident_id"] for one in labelled],
         names=names,
     )
     flips = tuple(
-        Flip(
-            one,
-            bool(first[one]["manual_flag"]),
-            bool(second[one]["flag"]),
-            second[one]["rational"],
-        )
+        Flip(one, bool(truth[one]), bool(second[one]["flag"]), second[one]["rational"])
         for one in labelled
         if one in common and first[one]["flag"] != second[one]["flag"]
     )

@@ -20,8 +20,6 @@ from exphub_magics.hub import Hub, Pending, Row
 from exphub_magics.questions import Failure, Outcome, Question, Reply
 from exphub_magics.specs import Spec
 
-SCORE_SECONDS = 2.0  # how old the summary columns of a running experiment may be
-
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -67,9 +65,9 @@ class Course:
     positives: int = 0
     asked: int = 0
     recalled: int = 0
+    earlier: dict[str, tuple[str, object]] = field(default_factory=dict)  # answers that are asked for anew
     fresh: set[str] = field(default_factory=set)  # hashes of the questions that this run has had answered
     began: float = field(default_factory=time.monotonic)
-    scored: float = field(default_factory=time.monotonic)
 
     def progress(self, state: str) -> Progress:
         """Where the run stands."""
@@ -91,17 +89,20 @@ class Course:
         self.statuses[status] += 1
         self.positives += bool(flag)
 
+    def keeps(self, narrative_id: str) -> bool:
+        """Whether an earlier answer stands, since asking anew has failed."""
+        if narrative_id not in self.earlier:
+            return False
+        self.count(*self.earlier.pop(narrative_id))
+        return True
+
     def record(self, results: Sequence[Row], responses: Sequence[Row] = ()) -> None:
         """Store a batch so that an interrupt comes before or after it, never between."""
         if not results:
             return
         with uninterrupted():
-            self.hub.record(self.experiment, results, responses)
-            for row in results:
+            for row in self.hub.record(self.experiment, results, responses, read=said):
                 self.count(row["status"], row["flag"])
-            if time.monotonic() - self.scored > SCORE_SECONDS:
-                self.hub.score(self.experiment)
-                self.scored = time.monotonic()
 
 
 # --- answers known already --------------------------------------------------------------------------------
@@ -130,13 +131,17 @@ def _record_known(course: Course, chunk: Sequence[Pending]) -> list[Question]:
     known = course.hub.recall({question.question_hash for question, _ in questions.values()})
     recalled, left = [], []
     for narrative_id, (question, status) in questions.items():
-        held = known.get(question.question_hash)
-        if held is None:
+        if question.question_hash not in known:
             left.append(question)
-        elif status is not None and question.question_hash not in course.fresh:
-            left.append(replace(question, asking=held[1] + 1))
+            continue
+        request_hash, asking, reply = known[question.question_hash]
+        row = _read(narrative_id, request_hash, reply)
+        # What failed, or is asked anew, has a second chance; within one run a question is asked once.
+        anew = status is not None or row["status"] == "failed"
+        if anew and question.question_hash not in course.fresh:
+            left.append(replace(question, asking=asking + 1))
         else:
-            recalled.append(_read(narrative_id, held[0], held[2]))
+            recalled.append(row)
     course.record(idle + recalled)
     return left
 
@@ -162,8 +167,8 @@ def ask(course: Course, again: Sequence[str]) -> Generator[Progress]:
     first = next(questions, None)
     if first is None:
         return
-    course.hub.reopen(course.experiment)
     answerer = providers.answerer(course.spec)
+    course.hub.reopen(course.experiment)
     stream = engines.local(
         answerer.ask, _chain(first, questions), concurrency=course.spec.concurrency, close=answerer.close
     )
@@ -214,8 +219,8 @@ def _record_batch(course: Course, batch: Sequence[Outcome], waiting: dict[str, l
         asked_for = waiting.pop(question.request_hash)
         course.asked += 1
         if isinstance(outcome, Failure):
-            said = {"status": "failed", "error": outcome.error, "attempts": outcome.attempts}
-            results += [_result(narrative_id, said) for narrative_id in asked_for]
+            failed = {"status": "failed", "error": outcome.error, "attempts": outcome.attempts}
+            results += [_result(one, failed) for one in asked_for if not course.keeps(one)]
             continue
         responses.append(_response(question, outcome))
         results += [_read(one, question.request_hash, outcome, outcome.attempts) for one in asked_for]
@@ -234,21 +239,21 @@ def _response(question: Question, reply: Reply) -> Row:
 
 def _read(narrative_id: str, request_hash: str, reply: Reply, attempts: int | None = None) -> Row:
     """A reply read into a result."""
+    return _result(narrative_id, {**said(reply), "request_hash": request_hash, "attempts": attempts})
+
+
+def said(reply: Reply) -> Row:
+    """What a reply says, as the columns of a result."""
     answer = answers.parse(reply.body, refusal=reply.refusal, finish_reason=reply.finish_reason)
-    return _result(
-        narrative_id,
-        {
-            "status": answer.status,
-            "flag": answer.flag,
-            "rational": answer.rational,
-            "reasoning_steps": json.dumps(answer.reasoning_steps, ensure_ascii=False),
-            "confidence": answer.confidence,
-            "error": answer.error,
-            "request_hash": request_hash,
-            "attempts": attempts,
-            "reader": answers.READER,
-        },
-    )
+    return {
+        "status": answer.status,
+        "flag": answer.flag,
+        "rational": answer.rational,
+        "reasoning_steps": json.dumps(answer.reasoning_steps, ensure_ascii=False),
+        "confidence": answer.confidence,
+        "error": answer.error,
+        "reader": answers.READER,
+    }
 
 
 _EMPTY: Row = dict.fromkeys(

@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from typing import Any, TypeVar
 
-from exphub_magics.questions import Ask, Outcome, Question
+from exphub_magics.errors import ExphubError
+from exphub_magics.questions import Ask, Failure, Outcome, Question
 
 _T = TypeVar("_T")
 
@@ -35,8 +36,9 @@ def local(
     >>> sorted(failure.error for batch in local(echo, asked, concurrency=2) for _, failure in batch)
     ['0', '1', '2']
 
-    An interrupt, or an error that `ask` raises, ends it after a last batch with what had finished by then; what
-    was in flight is cancelled and has no outcome. `close` is awaited at the very end.
+    An interrupt, or an ExphubError that `ask` raises, ends it after a last batch with what had finished by then;
+    what was in flight is cancelled and has no outcome. Any other error is the failure of its question alone.
+    `close` is awaited at the very end.
     """
     loop = _Loop()
     pool = _Pool(ask, concurrency)
@@ -89,8 +91,10 @@ class _Pool:
                 return
             try:
                 self.finished.append((question, await self.ask(question)))
-            except Exception as error:  # noqa: BLE001 - raised again in the caller's thread by exchange()
+            except ExphubError as error:  # raised again in the caller's thread by exchange()
                 self.error = error
+            except Exception as error:  # noqa: BLE001 - one bad question is a row; its text may hold the narrative
+                self.finished.append((question, Failure(f"internal error: {type(error).__name__}")))
             self.news.set()
 
     async def exchange(self, fresh: list[Question]) -> list[Outcome]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from exphub_magics import courses, datasets, environment, prompts
+from exphub_magics import courses, datasets, environment, prompts, providers
 from exphub_magics.configs import Configuration, Problem
 from exphub_magics.courses import Progress
 from exphub_magics.errors import ConfigError, DatasetError
@@ -98,13 +98,13 @@ def run(hub: Hub, job: Job | Spec, *, again: Sequence[str] = ()) -> Generator[Pr
         yield from courses.memory(course)
         yield from courses.ask(course, again)
     except KeyboardInterrupt:
-        hub.score(course.experiment, finish=True)
+        hub.finish(course.experiment)
         yield course.progress("stopped")
         raise
     except Exception:
-        hub.score(course.experiment)
+        hub.finish(course.experiment)
         raise
-    hub.score(course.experiment, finish=True)
+    hub.finish(course.experiment)
     yield course.progress("done")
 
 
@@ -125,6 +125,9 @@ def _register(hub: Hub, job: Job, again: Sequence[str]) -> courses.Course:
     number, relabelled = register_dataset(hub, dataset)
     selected = None if spec.sample is None else draw(dataset, spec.sample, spec.seed or 0)
     earlier = hub.leaderboard()
+    fingerprint = spec.fingerprint(dataset.sha256)
+    if all(row["fingerprint"] != fingerprint for row in earlier):
+        providers.answerer(spec)  # a missing key is said before anything is registered
     experiment, new = hub.register(
         {
             "name": spec.name,
@@ -132,17 +135,19 @@ def _register(hub: Hub, job: Job, again: Sequence[str]) -> courses.Course:
             "dataset_id": number,
             "settings": spec.settings,
             "environment": environment.describe(),
-            "fingerprint": spec.fingerprint(dataset.sha256),
+            "fingerprint": fingerprint,
             "notes": spec.notes,
         },
         prompt=(spec.prompt.text, spec.prompt.digest),
         model=(spec.model_name, spec.provider),
         selected=selected,
     )
-    warnings = [*spec.prompt.warnings, *relabelled, *(_drift(hub, spec, experiment, earlier) if new else ())]
+    warnings = [*spec.prompt.warnings, *relabelled, *_drift(hub, spec, experiment, earlier, new=new)]
     course = courses.Course(hub, spec, experiment, len(selected or dataset.narratives), tuple(warnings))
     for row in hub.verdicts(experiment):
-        if row["status"] not in (None, "failed", *again):
+        if row["status"] in again:
+            course.earlier[row["narrative_id"]] = (row["status"], row["flag"])
+        elif row["status"] not in (None, "failed"):
             course.count(row["status"], row["flag"])
     return course
 
@@ -167,13 +172,23 @@ def register_dataset(hub: Hub, dataset: datasets.Dataset) -> tuple[int, list[str
             for narrative in dataset.narratives
         ),
     )
-    _, changed = hub.label(number, dataset.labels, coder=MANUAL)
-    _, moved = hub.label(number, dataset.incident_labels, coder=MANUAL, incidents=True)
+    _, changed = hub.label(number, _flags(dataset, "flag"), coder=MANUAL)
+    _, moved = hub.label(number, _flags(dataset, "incident_flag"), coder=MANUAL, incidents=True)
     if changed + moved:
         return number, [
             f"{changed + moved} manual flags differ from those held before: the new ones count, the old are kept"
         ]
     return number, []
+
+
+def _flags(dataset: datasets.Dataset, part: str) -> dict[str, bool | None]:
+    """The file's flags by narrative or by incident; None where it has such a column and leaves a cell blank."""
+    incidents = part == "incident_flag"
+    said: Mapping[str, bool] = dataset.incident_labels if incidents else dataset.labels
+    if not any(key.partition(".")[0] == part for key in dataset.profile.columns):
+        return dict(said)
+    ids = {one.incident_id if incidents else one.narrative_id for one in dataset.narratives}
+    return {**dict.fromkeys(sorted(ids)), **said}
 
 
 def draw(dataset: datasets.Dataset, size: int, seed: int) -> list[str]:
@@ -185,13 +200,27 @@ def draw(dataset: datasets.Dataset, size: int, seed: int) -> list[str]:
     return sorted(ids, key=lambda one: hashlib.sha256(f"{seed}:{one}".encode()).digest())[:size]
 
 
-def _drift(hub: Hub, spec: Spec, experiment: int, earlier: Sequence[Row]) -> list[str]:
-    """Say aloud when one name holds different texts, or two names one text."""
+def _drift(hub: Hub, spec: Spec, experiment: int, earlier: Sequence[Row], *, new: bool) -> list[str]:
+    """Say aloud when one name holds different experiments, or two names hold one."""
+    if not new:
+        (row,) = [row for row in hub.leaderboard() if row["id"] == experiment]
+        if row["name"] == spec.name:
+            return []
+        there = f"{row['name']}@{row['version']}"
+        return [f"this is {there}: the same prompt, model, settings and data; {spec.name!r} is no new experiment"]
     warnings = []
     same = [row for row in earlier if row["name"] == spec.name]
-    if any(row["prompt_hash"] != spec.prompt.digest for row in same):
-        warnings.append(f"{spec.name!r} now holds {len(same) + 1} versions: its text or settings changed")
+    if same:
+        now = hub.experiment(experiment)
+        kinds = {"prompt_id": "prompt", "model_id": "model", "dataset_id": "data", "settings": "settings"}
+        moved = [kind for column, kind in kinds.items() if same[-1][column] != now[column]]
+        changed = f"since v{len(same)} its {_listed(moved)} changed"
+        warnings.append(f"{spec.name!r} now holds {len(same) + 1} versions: {changed}")
     others = hub.other_names(experiment)
     if others:
         warnings.append(f"the same prompt text was run before as {', '.join(map(repr, others))}")
     return warnings
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

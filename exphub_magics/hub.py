@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ Row: TypeAlias = dict[str, Any]
 
 MANUAL, ADJUDICATED = "manual", "adjudicated"
 BUSY_MILLISECONDS = 10_000
+OPENING_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # seconds
 VERSIONS = ("first",)  # of the schema, oldest first
 CHUNK = 500
 
@@ -87,14 +89,26 @@ class Hub:
                 raise HubError(f"there is no hub at {file}: `exphub run` makes one, --db names another")
             if not file.parent.is_dir():
                 raise HubError(f"the folder of {file} does not exist: make it, or name another hub with --db")
-        with _explained(file.name):
-            connection = sqlite3.connect(file, timeout=BUSY_MILLISECONDS / 1000)
-            try:
-                hub = cls(sqlite_utils.Database(connection), file.name)
-                hub._prepare()
-            except BaseException:
-                connection.close()
-                raise
+        with _explained(file.name or str(path)):
+            for seconds in (*OPENING_PAUSES, None):
+                try:
+                    return cls._opened(file)
+                except sqlite3.OperationalError as error:
+                    # Turning WAL on does not wait for another process that does the same.
+                    if seconds is None or "locked" not in str(error):
+                        raise
+                    time.sleep(seconds)
+        raise AssertionError  # the last pause is None
+
+    @classmethod
+    def _opened(cls, file: Path) -> Hub:
+        connection = sqlite3.connect(file, timeout=BUSY_MILLISECONDS / 1000)
+        try:
+            hub = cls(sqlite_utils.Database(connection), file.name)
+            hub._prepare()
+        except BaseException:
+            connection.close()
+            raise
         return hub
 
     def _prepare(self) -> None:
@@ -108,7 +122,8 @@ class Hub:
             raise HubError(f"{self.name} was made by a newer version of ExpHub: install that one")
         self._db.enable_wal()
         if migrations.pending(self._db):
-            migrations.apply(self._db)
+            with self._writing():  # another process may be at the same; the second finds nothing pending
+                migrations.apply(self._db)
 
     def __enter__(self) -> Self:
         return self
@@ -127,10 +142,10 @@ class Hub:
             try:
                 with self._db.atomic():
                     yield self._db
+                self._db.commit()
             except BaseException:
                 self._db.rollback()
                 raise
-            self._db.commit()
 
     def _read(self, statement: str, **parameters: Any) -> list[Row]:
         with _explained(self.name):
@@ -149,13 +164,12 @@ class Hub:
         restricted: bool = False,
     ) -> int:
         """Keep a dataset's narratives, unless its content is known already; its id either way."""
-        known = list(self._db.table("datasets").rows_where("sha256 = ?", [sha256]))
-        if known:
-            if restricted and not known[0]["restricted"]:
-                with self._writing() as db:
-                    db.table("datasets").update(known[0]["id"], {"restricted": True})
-            return int(known[0]["id"])
         with self._writing() as db:
+            known = list(db.table("datasets").rows_where("sha256 = ?", [sha256]))
+            if known:
+                if restricted and not known[0]["restricted"]:
+                    db.table("datasets").update(known[0]["id"], {"restricted": True})
+                return int(known[0]["id"])
             dataset = db.table("datasets").insert(
                 {
                     "name": name,
@@ -178,7 +192,7 @@ class Hub:
         incidents: bool = False,
         notes: Mapping[str, str] | None = None,
     ) -> tuple[int, int]:
-        """Append a coder's flags where they are new or changed.
+        """Append a coder's flags where they are new or changed; None takes an earlier flag back.
 
         Returns:
             How many were new, and how many changed an earlier flag of the same coder.
@@ -188,16 +202,16 @@ class Hub:
             if incidents
             else ("known_labels", "labels", "narrative_id")
         )
-        known = {row[key]: row["flag"] for row in self._read(statement, dataset=dataset, coder=coder)}
-        fresh = {one: flag for one, flag in flags.items() if one not in known or known[one] != flag}
-        changed = sum(one in known for one in fresh)
-        if fresh:
-            common = {"dataset_id": dataset, "coder": coder, "labelled_at": now()}
-            rows = [{**common, key: one, "flag": flag, "note": (notes or {}).get(one)} for one, flag in fresh.items()]
-            with self._writing() as db:
-                db.table(table).insert_all(rows)
-            if not incidents:
-                self._rescore(dataset)
+        common = {"dataset_id": dataset, "coder": coder, "labelled_at": now()}
+        with self._writing() as db:
+            known = {row[key]: row["flag"] for row in self._read(statement, dataset=dataset, coder=coder)}
+            fresh = {one: flag for one, flag in flags.items() if known.get(one) != flag}
+            if fresh:
+                db.table(table).insert_all(
+                    {**common, key: one, "flag": flag, "note": (notes or {}).get(one)} for one, flag in fresh.items()
+                )
+                self._rescore(db, dataset)
+        changed = sum(known.get(one) is not None for one in fresh)
         return len(fresh) - changed, changed
 
     def register(
@@ -236,6 +250,7 @@ class Hub:
                 db.table("selected").insert_all(
                     {"experiment_id": number, "narrative_id": narrative} for narrative in selected
                 )
+            db.execute(_sql("size"), {"experiment": number})
             db.execute(_sql("score"), {"experiment": number})
             return number, True
 
@@ -259,48 +274,58 @@ class Hub:
     def recall(self, question_hashes: Iterable[str]) -> dict[str, tuple[str, int, Reply]]:
         """The latest stored reply to each question: its request hash, which asking it was, and the reply."""
         rows = self._read("recall", questions=json.dumps(list(question_hashes)))
-        known = Reply.__dataclass_fields__
-        return {
-            row["question_hash"]: (
-                row["request_hash"],
-                row["asking"],
-                Reply(**{key: value for key, value in row.items() if key in known}),
-            )
-            for row in rows
-        }
+        return {row["question_hash"]: (row["request_hash"], row["asking"], _reply(row)) for row in rows}
 
     # --- what is answered ---------------------------------------------------------------------------------
 
-    def record(self, experiment: int, results: Sequence[Row], responses: Sequence[Row] = ()) -> None:
-        """Store replies and results in one transaction; a narrative's earlier result is replaced."""
-        moment = now()
+    def record(
+        self,
+        experiment: int,
+        results: Sequence[Row],
+        responses: Sequence[Row] = (),
+        *,
+        read: Callable[[Reply], Row] | None = None,
+    ) -> list[Row]:
+        """Store replies and results, and score the experiment, in one transaction.
+
+        A narrative's earlier result is replaced. A reply that another process has stored first under the same hash
+        stays, and `read` makes of it what the results say; the results as they were stored.
+        """
+        moment, hashes = now(), json.dumps([row["request_hash"] for row in responses])
         with self._writing() as db:
             if responses:
                 db.table("responses").insert_all(({"received_at": moment, **row} for row in responses), ignore=True)
+            if responses and read is not None:
+                sent = {row["request_hash"]: row["body"] for row in responses}
+                stored = {row["request_hash"]: row for row in self._read("stored", requests=hashes)}
+                other = {one for one, row in stored.items() if row["body"] != sent[one]}
+                results = [
+                    {**row, **read(_reply(stored[row["request_hash"]]))} if row["request_hash"] in other else row
+                    for row in results
+                ]
             db.table("results").insert_all(
                 ({"experiment_id": experiment, "recorded_at": moment, **row} for row in results), replace=True
             )
             narratives = json.dumps([row["narrative_id"] for row in results])
             db.execute(_sql("mark"), {"experiment": experiment, "narratives": narratives})
+            db.execute(_sql("score"), {"experiment": experiment})
+        return list(results)
 
     def reopen(self, experiment: int) -> None:
         """Take a finished experiment up again, since some of its narratives are asked anew."""
         with self._writing() as db:
             db.execute(_sql("reopen"), {"experiment": experiment})
 
-    def score(self, experiment: int, *, finish: bool = False) -> None:
-        """Rebuild the summary columns; with `finish`, set the end time where nothing is pending."""
+    def finish(self, experiment: int) -> None:
+        """Set the end time where nothing is pending."""
         with self._writing() as db:
-            db.execute(_sql("score"), {"experiment": experiment})
-            if finish:
-                db.execute(_sql("finish"), {"experiment": experiment, "now": now()})
+            db.execute(_sql("finish"), {"experiment": experiment, "now": now()})
 
-    def _rescore(self, dataset: int) -> None:
+    def _rescore(self, db: sqlite_utils.Database, dataset: int) -> None:
         """Labels moved: mark and score every experiment on the dataset anew."""
-        with self._writing() as db:
-            for row in list(db.table("experiments").rows_where("dataset_id = ?", [dataset], select="id")):
-                db.execute(_sql("mark"), {"experiment": row["id"], "narratives": None})
-                db.execute(_sql("score"), {"experiment": row["id"]})
+        for row in list(db.table("experiments").rows_where("dataset_id = ?", [dataset], select="id")):
+            db.execute(_sql("mark"), {"experiment": row["id"], "narratives": None})
+            db.execute(_sql("score"), {"experiment": row["id"]})
 
     # --- what is known ------------------------------------------------------------------------------------
 
@@ -346,6 +371,10 @@ class Hub:
             candidates = ", ".join(dict.fromkeys(row["name"] for row in near))
             raise UnknownNameError(f"{name!r} begins more than one name: {candidates}")
         raise UnknownNameError(f"no experiment is called {name!r}: {nearest(name, [row['name'] for row in rows])}")
+
+
+def _reply(row: Row) -> Reply:
+    return Reply(**{name: row[name] for name in Reply.__dataclass_fields__})
 
 
 @cache

@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import os
 import random
+import re
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -37,6 +38,9 @@ LONGEST_WAIT_SECONDS = 60.0
 RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 REJECTED_FORM = frozenset({400, 404, 415, 422, 501})
 NOBODY = "nobody answers"
+MOST_TOKENS = 10**9  # a count beyond it is no count
+REPEATED_WORDS = 5  # in a row, as in a text that was sent: an endpoint's reason then tells of the text
+LEFT_OUT = "(the reason repeats the text and is left out)"
 NEXT_FORMAT: Mapping[Format, Format] = {"schema": "json", "json": "text"}
 
 
@@ -44,7 +48,7 @@ def answerer(spec: Spec, *, environment: Mapping[str, str] | None = None) -> Bui
     """Whoever answers the spec's questions.
 
     Raises:
-        EndpointError: when the endpoint needs a key and its variable is not set.
+        EndpointError: when the endpoint needs a key and its variable is not set, or holds what is no key.
     """
     if spec.provider == BUILTIN:
         return Builtin()
@@ -94,10 +98,12 @@ class Endpoint:
         """The endpoint that a spec names, with the key that its variable holds."""
         place = endpoint(spec)
         url = place.base_url or ""
-        key = environment.get(place.api_key_env) if place.api_key_env else None
+        key = environment.get(place.api_key_env, "").strip() if place.api_key_env else ""
         if place.api_key_env and not key and (spec.api_key_env or not is_local(url)):
             raise EndpointError(f"{spec.provider} needs a key: set the variable {place.api_key_env}")
-        return cls(spec, url, key)
+        if not (key.isascii() and key.isprintable()):
+            raise EndpointError(f"{place.api_key_env} holds a character that no key has: set the variable anew")
+        return cls(spec, url, key or None)
 
     def connect(self) -> openai.AsyncOpenAI:
         """The pooled client; made in the loop that uses it."""
@@ -130,11 +136,11 @@ class Endpoint:
                 if self.step_down(error, used):
                     attempt -= 1
                     continue
-                reason, wait = self.judge(error), _retry_after(error)
+                reason, wait = self.judge(error, question), _retry_after(error)
                 if error.status_code not in RETRIED:
                     return Failure(reason, attempt)
-            except (openai.APIConnectionError, TimeoutError, ValueError, TypeError) as error:
-                reason, wait = self.describe(error), None
+            except (openai.APIError, TimeoutError, ValueError, TypeError, RecursionError) as error:
+                reason, wait = self.describe(error, question), None
             if attempt < ATTEMPTS:
                 await asyncio.sleep(_pause(attempt) if wait is None else wait)
         if not self.answered and reason.startswith(NOBODY):
@@ -156,7 +162,7 @@ class Endpoint:
             raise ValueError("the endpoint sent something else than a JSON object")  # noqa: TRY004 - a bad reply
         if not completion.get("choices"):
             said = completion.get("error") or "no choices in the reply"
-            raise ValueError(self.scrub(str(said.get("message", said) if isinstance(said, dict) else said)))
+            raise ValueError(said.get("message", said) if isinstance(said, dict) else said)
         return completion
 
     def step_down(self, error: openai.APIStatusError, used: Format) -> bool:
@@ -168,9 +174,9 @@ class Endpoint:
             self.format = NEXT_FORMAT[used]
         return True
 
-    def judge(self, error: openai.APIStatusError) -> str:
+    def judge(self, error: openai.APIStatusError, question: Question) -> str:
         """Why a request was turned down; an EndpointError where every other will be too."""
-        said = self.scrub(_message(error))
+        said = self.scrub(_message(error), question)
         match error.status_code:
             case 401 | 403:
                 raise EndpointError(f"{self.spec.provider} refuses the key ({error.status_code}): {said}")
@@ -179,7 +185,7 @@ class Endpoint:
             case status:
                 return f"{status}: {said}"
 
-    def describe(self, error: Exception) -> str:
+    def describe(self, error: Exception, question: Question) -> str:
         """A transport's error in a line without key or narrative."""
         causes = list(_causes(error))
         if any(isinstance(cause, (ConnectionRefusedError, socket.gaierror)) for cause in causes):
@@ -189,11 +195,13 @@ class Endpoint:
             return "the connection broke before the answer came"
         if isinstance(error, (openai.APIConnectionError, TimeoutError)):
             return f"no answer within {DEADLINE_SECONDS:g} s"
-        return self.scrub(f"unreadable reply: {error}")
+        return f"unreadable reply: {self.scrub(str(error), question)}"
 
-    def scrub(self, text: str) -> str:
-        """One line of at most 300 characters, without the key."""
-        return " ".join((text.replace(self.key, "***") if self.key else text).split())[:300]
+    def scrub(self, text: str, question: Question) -> str:
+        """One line of at most 300 characters, without the key and without what was asked."""
+        if _repeats(text, question):
+            return LEFT_OUT
+        return " ".join(_whole(text.replace(self.key, "***") if self.key else text).split())[:300]
 
 
 def request(spec: Spec, question: Question, used: Format) -> dict[str, Any]:
@@ -217,25 +225,92 @@ def _with_sentence(question: Question) -> list[dict[str, str]]:
 
 
 def _reply(completion: Mapping[str, Any], used: Format, seconds: float, attempts: int) -> Reply:
-    choice = completion["choices"][0]
+    """What a chat completion says; what of it is not as it should be is left out.
+
+    Raises:
+        ValueError: when nothing in it can be read as a message.
+    """
+    choice = _first(completion["choices"])
     message = choice.get("message") or {}
-    usage = completion.get("usage") or {}
-    model = completion.get("model")
+    if not isinstance(message, dict):
+        raise ValueError("the message is no object")  # noqa: TRY004 - a bad reply
+    usage = _object(completion.get("usage"))
     return Reply(
-        body=message.get("content") or "",
-        reasoning=message.get("reasoning_content") or message.get("reasoning"),
-        refusal=message.get("refusal"),
-        finish_reason=choice.get("finish_reason"),
-        served_model=str(model).replace("\\", "/").rsplit("/", 1)[-1] if model else None,
-        system_fingerprint=completion.get("system_fingerprint"),
+        body=_content(message.get("content")),
+        reasoning=_text(message.get("reasoning_content")) or _text(message.get("reasoning")),
+        refusal=_text(message.get("refusal")),
+        finish_reason=_text(choice.get("finish_reason")),
+        served_model=(_text(completion.get("model")) or "").replace("\\", "/").rsplit("/", 1)[-1] or None,
+        system_fingerprint=_text(completion.get("system_fingerprint")),
         answer_format=used,
-        prompt_tokens=usage.get("prompt_tokens"),
-        cached_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens"),
-        completion_tokens=usage.get("completion_tokens"),
-        reasoning_tokens=(usage.get("completion_tokens_details") or {}).get("reasoning_tokens"),
+        prompt_tokens=_count(usage, "prompt_tokens"),
+        cached_tokens=_count(_object(usage.get("prompt_tokens_details")), "cached_tokens"),
+        completion_tokens=_count(usage, "completion_tokens"),
+        reasoning_tokens=_count(_object(usage.get("completion_tokens_details")), "reasoning_tokens"),
         seconds=round(seconds, 3),
         attempts=attempts,
     )
+
+
+def _first(choices: Any) -> dict[str, Any]:
+    if not isinstance(choices, list) or not isinstance(choices[0], dict):
+        raise ValueError("no choices in the reply")  # noqa: TRY004 - a bad reply
+    return choices[0]
+
+
+def _content(content: Any) -> str:
+    """A message's words: a text, or a list of parts whose texts are one."""
+    if content is None:
+        return ""
+    if isinstance(content, list):
+        content = "".join(_part(part) for part in content)
+    if not isinstance(content, str):
+        raise ValueError("the content is no text")  # noqa: TRY004 - a bad reply
+    return _whole(content)
+
+
+def _part(part: Any) -> str:
+    """The text of one part of a content; a part of another kind, such as thinking, has none."""
+    if isinstance(part, dict) and part.get("type", "text") in ("text", "output_text"):
+        part = part.get("text")
+    return part if isinstance(part, str) else ""
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    return _whole(value) if isinstance(value, str) else None
+
+
+def _whole(text: str) -> str:
+    """A text without half characters, which have no bytes and could not be stored."""
+    return re.sub(r"[\ud800-\udfff]", "\ufffd", text)
+
+
+def _count(usage: Mapping[str, Any], name: str) -> int | None:
+    value = usage.get(name)
+    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
+
+
+def _repeats(said: str, question: Question) -> bool:
+    """Whether words repeat a run of those that were sent, or all of a message that is shorter than a run."""
+    words = _words(said)
+    for message in question.messages:
+        sent = _words(message["content"])
+        length = min(REPEATED_WORDS, len(sent))
+        if length and not _runs(sent, length).isdisjoint(_runs(words, length)):
+            return True
+    return False
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())
+
+
+def _runs(words: list[str], length: int) -> set[tuple[str, ...]]:
+    return set(zip(*(words[start:] for start in range(length)), strict=False))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

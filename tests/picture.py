@@ -6,8 +6,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import lab
 from playwright.sync_api import expect
+
+import lab
 from readme import FIRST, ROOT
 
 SIZE = {"width": 840, "height": 900}

@@ -52,14 +52,14 @@ SECOND = f"{FIRST}\nIndirect evidence counts: a shelter, a protective order, fea
 
 
 def cells() -> str:
-    """Three cells with what they really show; of the second, what its card adds to the first's."""
+    """Three cells with what they really show, the second and third shortened."""
     with tempfile.TemporaryDirectory() as folder, Hub.open(Path(folder) / "hub.db") as hub:
         first, second = (str(_cell(hub, "partner", prompt)) for prompt in (FIRST, SECOND))
-        compared = str(comparisons.compare(hub, ["partner@1", "partner@2"]))
+        compared = "\n".join(str(comparisons.compare(hub, ["partner@1", "partner@2"])).splitlines()[:8])
     since = second[second.index("Since v1") :]
     shown = [
         (f"%%experiment partner --data sample\n{FIRST}", first),
         (f"%%experiment partner --data sample\n{SECOND}", f"…\n{since}"),
-        ("%exphub compare partner@1 partner@2", compared),
+        ("%exphub compare partner@1 partner@2", f"{compared}\n…"),
     ]
     return "\n".join(f"```text\n{cell}\n\n{output}\n```" for cell, output in shown)

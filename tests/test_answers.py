@@ -568,3 +568,13 @@ def test_a_slip_outside_the_flags_value_never_turns_the_flag(words, flag, key, d
     start = words.rindex(key) + len(key)
     slipped = data.draw(mutations(words, range(start - 1, start + len(str(flag)) + 1)))
     assert parse(slipped).flag in {flag, None}
+
+
+@pytest.mark.parametrize("words", [7, True, b"yes", [WHOLE], {"flag": True}])
+def test_what_is_no_text_is_no_answer(words):
+    assert parse(words) == Answer("failed", error="the reply is no text")
+
+
+@pytest.mark.parametrize("reason", [["length"], {"length": 1}, 7])
+def test_an_odd_reason_to_finish_is_no_reason(reason):
+    assert parse(WHOLE, finish_reason=reason) == parse(WHOLE)

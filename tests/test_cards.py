@@ -54,7 +54,7 @@ def record(hub, frame, flags=FLAGS, *, prompt="Is it?", model="m", said=None, ra
             for one, flag in flags.items()
         ],
     )
-    hub.score(experiment, finish=True)
+    hub.finish(experiment)
     return experiment
 
 

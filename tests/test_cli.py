@@ -1,4 +1,5 @@
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -238,3 +239,18 @@ def test_the_bare_command_says_its_verbs(exphub):
     assert (code, err) == (0, "")
     assert "Put" not in out
     assert "  compare " in out
+
+
+def test_a_terminal_that_cannot_show_a_letter_shows_the_rest(project, exphub):
+    exphub("run", "experiments.yml")
+    command = [sys.executable, "-m", "exphub_magics", "show", "first"]
+    done = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "cp1252"}, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"Cohen's ?" in done.stdout
+
+
+def test_a_reader_that_goes_away_is_no_error(project, exphub):
+    exphub("run", "experiments.yml")
+    command = f"{sys.executable} -m exphub_magics list --json | true"
+    done = subprocess.run(command, capture_output=True, shell=True, check=False)  # noqa: S602 - a pipe is the point
+    assert done.stderr == b""

@@ -71,6 +71,18 @@ def test_an_error_that_ends_a_run_comes_after_what_had_finished():
     assert sorted(seen) == ["0", "1", "2", "4", "5"]
 
 
+@pytest.mark.parametrize("error", [KeyError("He hit her"), ValueError("He hit her"), RecursionError("He hit her")])
+def test_any_other_error_is_the_failure_of_its_question_alone(error):
+    async def ask(question):
+        if question.narrative_id == "1":
+            raise error
+        return await echo(question)
+
+    outcomes = {q.narrative_id: said for batch in engines.local(ask, questions(4), concurrency=2) for q, said in batch}
+    failure = Failure(f"internal error: {type(error).__name__}")
+    assert outcomes == {"0": Reply("0"), "1": failure, "2": Reply("2"), "3": Reply("3")}
+
+
 def test_stopping_cancels_what_is_in_flight_and_leaves_no_thread():
     cancelled = []
 

@@ -247,3 +247,60 @@ def test_the_builtin_model_answers_without_an_endpoint(hub, demo):
     last = go(hub, spec(demo))
     assert (last.state, last.finished) == ("done", 10)
     assert replace(last, seconds=0.0).statuses["not_evaluable"] == 1
+
+
+def test_a_label_taken_out_of_the_file_counts_no_more(hub, demo, scripted):
+    endpoint = scripted(by_words)
+    go(hub, spec(demo, endpoint))
+    demo.loc[0, "manual_flag"] = ""
+    last = go(hub, spec(demo, endpoint))
+    assert "1 manual flags differ" in last.warnings[0]
+    assert cards.scorecard(hub, 1).counts["labelled"] == 8
+
+
+def test_data_without_a_column_of_flags_take_none_back(hub, demo, scripted):
+    endpoint = scripted(by_words)
+    go(hub, spec(demo, endpoint))
+    last = go(hub, spec(demo.drop(columns="manual_flag"), endpoint))
+    assert (last.experiment_id, last.warnings) == (1, ())
+    assert cards.scorecard(hub, 1).counts["labelled"] == 9
+
+
+def test_an_experiment_under_another_name_is_said_to_be_the_one_it_is(hub, demo, scripted):
+    endpoint = scripted(by_words)
+    go(hub, spec(demo, endpoint))
+    last = go(hub, spec(demo, endpoint, name="renamed"))
+    assert last.experiment_id == 1
+    assert "this is first@1" in last.warnings[0]
+
+
+def test_a_missing_key_registers_nothing_and_takes_up_nothing(hub, demo, scripted, monkeypatch):
+    monkeypatch.setenv("K", "key")
+    endpoint = scripted(lambda body: by_words(body) if "heart" not in str(body) else (400, {"error": {"message": "x"}}))
+    one = spec(demo, endpoint, api_key_env="K")
+    go(hub, one)
+    monkeypatch.delenv("K")
+    with pytest.raises(EndpointError, match="set the variable K"):
+        go(hub, one)
+    assert hub.experiment(1)["end_time"] is not None
+    with pytest.raises(EndpointError, match="set the variable K"):
+        go(hub, spec(demo, endpoint, api_key_env="K", name="other", temperature=1.0))
+    assert len(hub.leaderboard()) == 1
+
+
+def test_an_answer_stands_until_a_new_one_has_come(hub, demo, scripted):
+    endpoint = scripted(by_words)
+    go(hub, spec(demo, endpoint))
+    before = rows(hub, 1)
+    endpoint.script = lambda _body: (400, {"error": {"message": "no"}})
+    last = go(hub, spec(demo, endpoint), again=["ok"])
+    assert (last.asked, last.finished, last.statuses["ok"]) == (9, 10, 9)
+    assert rows(hub, 1) == before
+
+
+def test_a_known_reply_that_could_not_be_read_is_asked_for_anew_and_counted_once(hub, demo, scripted):
+    endpoint = scripted(lambda _body: completion("hm"))
+    go(hub, spec(demo, endpoint, sample=4))
+    last = go(hub, spec(demo, endpoint, name="all"))
+    assert last.finished == 10
+    assert last.statuses == {"failed": 9, "not_evaluable": 1}

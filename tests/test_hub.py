@@ -1,5 +1,7 @@
 import json
 import sqlite3
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -110,21 +112,20 @@ def test_counts_add_up_and_a_missing_answer_is_never_a_no(hub):
             result("4", flag=False),
         ],
     )
-    hub.score(experiment, finish=True)
+    hub.finish(experiment)
     (row,) = hub.leaderboard()
     assert (row["tp"], row["fp"], row["fn"], row["tn"]) == (1, 1, 0, 1)
     assert row["ok"] + row["failed"] + row["pending"] == row["total"] == 5
     assert (row["labelled"], row["unlabelled"], row["state"]) == (4, 1, "unfinished")
     assert row["percent_overlap"] == pytest.approx(200 / 3)
     hub.record(experiment, [result("5", status="not_evaluable")])
-    hub.score(experiment, finish=True)
+    hub.finish(experiment)
     assert hub.leaderboard()[0]["state"] == "done"
 
 
 def test_what_is_stored_is_what_the_views_derive(hub):
     experiment, _ = register(hub, fill(hub))
     hub.record(experiment, [result("1", flag=False), result("3", flag=True), result("4", flag=False)])
-    hub.score(experiment)
     stored, (derived,) = hub.experiment(experiment), hub.leaderboard()
     for column in SEED_COLUMNS["experiments"].split()[7:]:
         assert stored[column] == derived[column], column
@@ -139,7 +140,6 @@ def test_what_is_stored_is_what_the_views_derive(hub):
 def test_without_labels_agreement_is_null_and_not_nought(hub):
     experiment, _ = register(hub, fill(hub, labels={}))
     hub.record(experiment, [result(one, flag=True) for one in "1234"])
-    hub.score(experiment)
     row = hub.experiment(experiment)
     assert row["percent_overlap"] is None
     assert (row["positives"], row["false_positives"]) == (4, 0)
@@ -149,7 +149,6 @@ def test_a_corrected_label_is_appended_and_every_experiment_is_scored_anew(hub):
     dataset = fill(hub)
     experiment, _ = register(hub, dataset)
     hub.record(experiment, [result("1", flag=False)])
-    hub.score(experiment)
     assert hub.label(dataset, {"1": False, "2": True}, coder="manual") == (0, 1)
     assert hub.experiment(experiment)["false_negatives"] == 0
     with opened(hub) as db:
@@ -235,7 +234,6 @@ def test_two_writers_wait_for_each_other(tmp_path):
         with Hub.open(tmp_path / "two.db") as own:
             for _ in range(20):
                 own.record(experiment, [result(one, flag=True)])
-                own.score(experiment)
 
     threads = [threading.Thread(target=write, args=(one,)) for one in "1234"]
     for thread in threads:
@@ -313,3 +311,40 @@ def test_environment_and_settings_are_kept_as_json(hub):
     experiment, _ = register(hub, fill(hub))
     row = hub.experiment(experiment)
     assert json.loads(row["settings"]) == json.loads(row["environment"]) == {}
+
+
+def test_a_flag_that_is_taken_back_counts_no_more_and_stays_in_the_trail(hub):
+    dataset = fill(hub)
+    experiment, _ = register(hub, dataset)
+    hub.record(experiment, [result("1", flag=True)])
+    assert hub.label(dataset, {"1": None, "5": None}, coder="manual") == (0, 1)
+    row = hub.leaderboard()[0]
+    assert (row["labelled"], row["tp"], hub.experiment(experiment)["percent_overlap"]) == (3, 0, None)
+
+
+def test_a_reply_that_another_process_stored_first_is_what_the_result_says(hub):
+    experiment, _ = register(hub, fill(hub))
+    reply = {"request_hash": "q", "question_hash": "q", "asking": 0}
+    read = lambda stored: {"flag": stored.body == "yes", "rational": stored.body}  # noqa: E731
+    hub.record(experiment, [result("1", flag=True, request_hash="q")], [{**reply, "body": "yes"}], read=read)
+    late = hub.record(experiment, [result("1", flag=False, request_hash="q")], [{**reply, "body": "no"}], read=read)
+    assert [row["flag"] for row in late] == [True]
+    (stored,) = [row for row in hub.verdicts(experiment) if row["narrative_id"] == "1"]
+    assert (stored["flag"], stored["rational"]) == (1, "yes")
+
+
+OPENING = """
+import sys
+from exphub_magics.hub import Hub
+with Hub.open(sys.argv[1]) as hub:
+    hub.register_dataset(name="d", sha256="d", columns={}, profile={}, narratives=[])
+"""
+
+
+def test_processes_that_make_one_hub_at_the_same_moment_all_succeed(tmp_path):
+    for number in range(3):
+        file = str(tmp_path / f"{number}.db")
+        started = [subprocess.Popen([sys.executable, "-c", OPENING, file], stderr=subprocess.PIPE) for _ in range(4)]
+        assert [process.communicate()[1] for process in started] == [b""] * 4
+        with Hub.open(file) as hub:
+            assert hub._db.table("datasets").count == 1  # noqa: SLF001

@@ -1,8 +1,11 @@
 import asyncio
 import json
-from dataclasses import replace
+import re
+from dataclasses import astuple, replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from endpoint import answer, completion
 from exphub_magics import answers, prompts, providers, specs
@@ -125,15 +128,114 @@ def test_what_passes_is_tried_again_and_counted(scripted, spec_at):
         ((200, "<html>"), "unreadable reply: ", providers.ATTEMPTS),
         ((200, "[]"), "unreadable reply: the endpoint sent something else", providers.ATTEMPTS),
         ((200, {"choices": []}), "unreadable reply: no choices", providers.ATTEMPTS),
+        ((200, {"choices": [None]}), "unreadable reply: no choices", providers.ATTEMPTS),
+        ((200, {"choices": {"a": 1}}), "unreadable reply: no choices", providers.ATTEMPTS),
+        ((200, {"choices": [{"message": "words"}]}), "unreadable reply: the message is no", providers.ATTEMPTS),
+        ((200, completion(5)), "unreadable reply: the content is no text", providers.ATTEMPTS),
+        ((200, "[" * 100_000), "unreadable reply: ", providers.ATTEMPTS),
+        ((200, {"error": {"message": "half \ud800"}}), "unreadable reply: half \ufffd", providers.ATTEMPTS),
+        ((400, {"error": {"message": "half \ud800"}}), "400: half \ufffd", 1),
         ((307, "", {"Location": "http://127.0.0.1:1/v1"}), "307: ", 1),
     ],
 )
 def test_a_question_that_cannot_be_answered_is_a_failure_with_its_reason(scripted, spec_at, said, error, attempts):
     endpoint = scripted(lambda _body: said)
-    (failure,) = ask(spec_at(endpoint), "text")
+    (failure,) = ask(spec_at(endpoint), "She fell.")
     assert isinstance(failure, Failure)
     assert failure.error.startswith(error)
     assert failure.attempts == attempts == len(endpoint.requests)
+
+
+COUNTED = {"prompt_tokens": None, "completion_tokens": 7}
+UNCOUNTED = {"body": "a", "cached_tokens": None, "reasoning_tokens": None}
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (completion([{"type": "text", "text": "a"}, {"type": "image"}, "b", None, {"text": 7}]), {"body": "ab"}),
+        (completion([{"type": "thinking", "text": "hm"}, {"type": "output_text", "text": "b"}]), {"body": "b"}),
+        (completion("a \ud800 b \U0001f600"), {"body": "a \ufffd b \U0001f600"}),
+        (completion("a", message={"refusal": "\udc00", "reasoning": ["hm"]}), {"refusal": "\ufffd"}),
+        (completion("a", finish_reason=["stop"]), {"finish_reason": None}),
+        (completion("a", model=7), {"served_model": None}),
+        (completion("a", model="models/"), {"served_model": None}),
+        (completion("a", system_fingerprint={}), {"system_fingerprint": None}),
+        (completion("a", usage="none"), {"prompt_tokens": None, "completion_tokens": None}),
+        *(
+            (completion("a", usage={"prompt_tokens": odd, "completion_tokens": 7}), COUNTED)
+            for odd in (10**30, "12", -1, True, 1.5, [])
+        ),
+        (completion("a", usage={"prompt_tokens_details": [1], "completion_tokens_details": "x"}), UNCOUNTED),
+    ],
+)
+def test_an_odd_reply_is_kept_with_what_of_it_can_be_used(scripted, spec_at, said, kept):
+    (reply,) = ask(spec_at(scripted(lambda _body: said)), "text")
+    assert {name: getattr(reply, name) for name in kept} == kept
+
+
+KEYS = ["message", "content", "text", "type", "refusal", "reasoning", "finish_reason", "prompt_tokens"]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+    max_leaves=8,
+)
+COMPLETIONS = st.fixed_dictionaries({"choices": JSON}, optional={"usage": JSON, "model": JSON, "error": JSON})
+
+
+@given(COMPLETIONS | st.builds(lambda message: {"choices": [{"message": message}]}, JSON))
+def test_no_reply_whatever_is_in_it_is_more_than_a_reply_or_a_failure(said):
+    endpoint = providers.Endpoint.of(specs.complete(replace(SPEC, base_url="http://127.0.0.1:1/v1")), {})
+
+    class Client:
+        async def post(self, *_where, **_what):
+            return said
+
+    endpoint.client = Client()
+    outcome = asyncio.run(endpoint.ask(SPEC.question("1", "text", {})))
+    assert isinstance(outcome, Reply | Failure)
+    for value in astuple(outcome):
+        assert not isinstance(value, list | dict)
+        assert not re.search(r"[\ud800-\udfff]", str(value))
+
+
+NARRATIVE = "Victim was found in the kitchen; her husband Émile said they had argued."
+ECHOES = [
+    (NARRATIVE, f"cannot do: {NARRATIVE}"),
+    (NARRATIVE, "cannot do: … HER HUSBAND émile\nsaid, they …"),
+    (NARRATIVE, {"input": [NARRATIVE[10:60]]}),
+    (NARRATIVE, "x" * 400 + NARRATIVE),
+    ("Shot, at home.", "cannot do: shot at home"),
+]
+
+
+@pytest.mark.parametrize(("narrative", "said"), ECHOES)
+@pytest.mark.parametrize(("status", "start"), [(400, "400"), (500, "500"), (200, "unreadable reply")])
+def test_a_reason_that_repeats_the_text_is_left_out(scripted, spec_at, narrative, said, status, start):
+    endpoint = scripted(lambda _body: (status, {"error": {"message": said}}))
+    (failure,) = ask(spec_at(endpoint), narrative)
+    assert failure.error == f"{start}: (the reason repeats the text and is left out)"
+
+
+@pytest.mark.parametrize("status", [401, 404])
+@pytest.mark.parametrize(("narrative", "said"), ECHOES)
+def test_an_error_that_ends_the_run_does_not_repeat_the_text_either(scripted, spec_at, narrative, said, status):
+    endpoint = scripted(lambda _body: (status, {"error": {"message": said}}))
+    with pytest.raises(EndpointError, match=r": \(the reason repeats the text and is left out\)$"):
+        ask(spec_at(endpoint), narrative)
+
+
+def test_a_text_in_the_system_message_is_not_repeated_either(scripted, spec_at):
+    endpoint = scripted(lambda _body: (400, {"error": {"message": f"no: {NARRATIVE}"}}))
+    prompt = prompts.parse("system:\nRead: {{ narrative }}\nuser:\nIs it so?")
+    (failure,) = ask(spec_at(endpoint, prompt=prompt), NARRATIVE)
+    assert "kitchen" not in failure.error
+
+
+def test_a_reason_with_a_few_words_of_the_text_is_kept(scripted, spec_at):
+    endpoint = scripted(lambda _body: (400, {"error": {"message": "no model was found in the list"}}))
+    (failure,) = ask(spec_at(endpoint), NARRATIVE)
+    assert failure.error == "400: no model was found in the list"
 
 
 @pytest.mark.parametrize(("status", "said"), [(401, "refuses the key"), (403, "refuses the key"), (404, "'m'")])
@@ -158,6 +260,23 @@ def test_a_missing_key_is_said_before_any_call():
         ask(replace(SPEC, provider="OpenAI"), "text")
     with pytest.raises(EndpointError, match="set the variable MINE"):
         ask(replace(SPEC, base_url="http://127.0.0.1:1", api_key_env="MINE"), "text")
+
+
+def test_blanks_around_a_key_are_no_part_of_it(scripted, spec_at):
+    endpoint = scripted(lambda _body: completion(answer(True)))
+    ask(spec_at(endpoint, api_key_env="K"), "text", environment={"K": " \tsk-canary\r\n"})
+    assert endpoint.headers[0]["Authorization"] == "Bearer sk-canary"
+    with pytest.raises(EndpointError, match="needs a key: set the variable K"):
+        ask(spec_at(endpoint, api_key_env="K"), "text", environment={"K": " \n"})
+
+
+@pytest.mark.parametrize("key", ["sk-canary\nX: y", "sk-canary\0", "sk-canäry", "\ufeffsk-canary", "“sk-canary”"])
+def test_what_cannot_be_a_key_is_said_before_any_call_without_it(scripted, spec_at, key):
+    endpoint = scripted(lambda _body: completion(answer(True)))
+    with pytest.raises(EndpointError) as ended:
+        ask(spec_at(endpoint, api_key_env="MY_KEY"), "text", environment={"MY_KEY": key})
+    assert str(ended.value) == "MY_KEY holds a character that no key has: set the variable anew"
+    assert endpoint.requests == []
 
 
 def test_a_body_that_drips_is_cut_by_the_deadline(scripted, spec_at, monkeypatch):

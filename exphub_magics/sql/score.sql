@@ -1,10 +1,9 @@
--- Rebuild the summary columns of one experiment from its results and the manual flags.
-UPDATE experiments SET
-  total_narratives = c.total,
-  positives = c.positives,
-  negatives = c.negatives,
-  false_positives = c.fp,
-  false_negatives = c.fn,
-  percent_overlap = 100.0 * (c.tp + c.tn) / nullif(c.tp + c.fp + c.fn + c.tn, 0)
-FROM confusion AS c
-WHERE c.experiment_id = experiments.id AND experiments.id = :experiment;
+-- Rebuild the summary columns of one experiment from its results, which mark.sql has held against the manual flags.
+UPDATE experiments SET (positives, negatives, false_positives, false_negatives, percent_overlap) = (
+  SELECT coalesce(sum(flag), 0), coalesce(sum(NOT flag), 0),
+         coalesce(sum(is_false_positive), 0), coalesce(sum(is_false_negative), 0),
+         100.0 * sum(NOT is_false_positive AND NOT is_false_negative) / nullif(count(is_false_positive), 0)
+  FROM results
+  WHERE experiment_id = :experiment
+)
+WHERE id = :experiment;
