@@ -40,8 +40,13 @@ _NO_SOURCE = {
     "number",
     "language",
 }
-_FLAG = re.compile(r"flag|manual|label")
-_LABEL = re.compile(r"flag|manual|label|rater|coder|adjudicat|annotat|groundtruth|goldstandard")
+_CODED = r"(?<!geo)(?<!bar)(?<!zip)(?<!color)cod(?:ed|ing)"  # the four speak of places and things
+_FLAG = re.compile(rf"flag|manual|label|^(?!date|year|time).*(?<!re){_CODED}$")
+_LABEL = re.compile(rf"flag|manual|label|rater|coder|adjudicat|annotat|truth|consensus|goldstandard|^ytrue$|{_CODED}")
+_LABEL_WORDS = {"gold", "reviewer", "reviewers", "rating", "rated", "expert"}
+_AFTER_FINAL = {"cme", "le", "ipv", "code", "decision", "answer"}
+_FINDINGS = {"diagnosis", "diagnoses", "cause", "manner", "disposition", "report", "date", "autopsy", "dx"}
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+")
 _FLAG_STEM = re.compile(r"(?:[\s_.-]|flag|manual|label|ind|coded|coding)$", re.IGNORECASE)
 
 
@@ -83,22 +88,41 @@ def parse_columns(text: str) -> dict[str, str]:
     Traceback (most recent call last):
     exphub_magics.errors.ConfigError: --columns has no 'txt': did you mean 'text'?
 
-    Nothing after the `=` says that there is no such column; a name with a comma goes between quotation marks:
-    `"text=Story, long"`.
+    A line break is read as a blank. Nothing after the `=` says that there is no such column; a name with a
+    comma goes between quotation marks: `"text=Story, long"`.
 
     Raises:
         ConfigError: for a key that is unknown or stands twice, or an entry without `=`.
     """
-    entries = [entry.strip() for entry in next(csv.reader([text], skipinitialspace=True), []) if entry.strip()]
+    cells = next(csv.reader([_one_line(text)], skipinitialspace=True), [])
+    entries = [cell.strip() for cell in cells if cell.strip()]
     pairs = [entry.partition("=") for entry in entries]
     for entry, (_, sign, _) in zip(entries, pairs, strict=True):
         if not sign:
             raise ConfigError(f"--columns cannot read {entry!r}: write it as in text=Story")
-    keys = [canonical_key(key) for key, _, _ in pairs]
-    for key in keys:
-        if keys.count(key) > 1:
+    return _canonical((key, column.strip()) for key, _, column in pairs)
+
+
+def canonical_columns(columns: str | Mapping[str, str] | None) -> dict[str, str]:
+    """What is said of the columns, as text or map, with canonical keys.
+
+    >>> canonical_columns({"Narrative Text": "Story"})
+    {'text': 'Story'}
+
+    Raises:
+        ConfigError: for a key that is unknown, or one thing said twice.
+    """
+    return parse_columns(columns) if isinstance(columns, str) else _canonical((columns or {}).items())
+
+
+def _canonical(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    said: dict[str, str] = {}
+    for written, column in pairs:
+        key = canonical_key(written)
+        if key in said:
             raise ConfigError(f"--columns says {key} twice: name one column")
-    return {key: column.strip() for key, (_, _, column) in zip(keys, pairs, strict=True)}
+        said[key] = column
+    return said
 
 
 def canonical_key(key: str) -> str:
@@ -135,8 +159,25 @@ def assign(table: Table, given: Mapping[str, str]) -> ColumnMap:
     found = _long(table, said, free) if layout == "long" else _wide(table, said, free)
     roles = {key: column for key, column in found.items() if column}
     rest = [column for column in table.columns if column not in roles.values()]
-    withheld = tuple(column for column in rest if _LABEL.search(fold(column)))
+    withheld = tuple(column for column in rest if _may_be_label(column))
     return ColumnMap(layout, roles, tuple(column for column in rest if column not in withheld), withheld)
+
+
+def _may_be_label(column: str) -> bool:
+    """Whether a name speaks of manual coding; a plain `code`, as of a place or a disease, is a fact.
+
+    >>> [name for name in ("ipv_coded", "IPV_final", "gold", "zip_code", "final_diagnosis") if _may_be_label(name)]
+    ['ipv_coded', 'IPV_final', 'gold']
+    """
+    words = [word.casefold() for word in _WORD.findall(column)]
+    _, *after = words[words.index("final") :] if "final" in words else [""]
+    concluded = "final" in words and _AFTER_FINAL.issuperset(after) and not _FINDINGS.intersection(words)
+    return concluded or bool(_LABEL.search(fold(column)) or _LABEL_WORDS.intersection(words))
+
+
+def _one_line(text: str) -> str:
+    """A name as a message shows it: a spreadsheet's header may hold a line break."""
+    return re.sub(r"\s*[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]\s*", " ", text)
 
 
 def _find(column: str, table: Table) -> str:
@@ -144,15 +185,16 @@ def _find(column: str, table: Table) -> str:
         return column
     alike = [name for name in table.columns if fold(name) == fold(column)]
     if not alike:
-        raise unknown("column", column, table.columns)
+        raise unknown("column", column, map(_one_line, table.columns))
     return _only("column", alike, table.name) or ""
 
 
 def _only(key: str, candidates: Sequence[str], name: str) -> str | None:
     """The one candidate, None if there is none; two are never chosen between."""
     if len(candidates) > 1:
-        both = " and ".join(repr(column) for column in candidates)
-        raise DatasetError(f'{name}: {both} could each be the {key}; say which: --columns "{key}={candidates[0]}"')
+        both = " and ".join(repr(_one_line(column)) for column in candidates)
+        said = f"{key}={_one_line(candidates[0])}"
+        raise DatasetError(f'{name}: {both} could each be the {key}; say which: --columns "{said}"')
     return candidates[0] if candidates else None
 
 
@@ -232,8 +274,10 @@ def _wide_flags(table: Table, said: Mapping[str, str], free: Sequence[str], text
     for key in said:
         if key.startswith("flag.") and key.removeprefix("flag.") not in sources:
             raise ConfigError(f"--columns says {key}, and there is no text of that source: {nearest(key, texts)}")
-    speaking = [column for column in free if _FLAG.search(fold(column)) and column not in texts.values()]
-    source_of = {column: _source_of(column, sources) for column in speaking}
+    named = dict(_wide_texts(table.columns))
+    source_of = {column: _source_of(column, [*sources, *named]) for column in free if column not in texts.values()}
+    speaking = [c for c, source in source_of.items() if _FLAG.search(fold(c[: len(c) - len(source or "")]))]
+    _refuse_renamed(said, {column: source for source, column in named.items()}, source_of, speaking)
     keys = {f"flag.{source}": source for source in sources} | {"incident_flag": None}
     given = dict(said)
     if "flag" in given:  # without a source it can only be the incident's own
@@ -243,6 +287,22 @@ def _wide_flags(table: Table, said: Mapping[str, str], free: Sequence[str], text
         for key, source in keys.items()
     }
     return {key: column for key, column in found.items() if column}
+
+
+def _refuse_renamed(
+    said: Mapping[str, str], names: Mapping[str, str], source_of: Mapping[str, str | None], speaking: Sequence[str]
+) -> None:
+    """Refuse a source said for a text whose own name, and its flag's, say another: the flag would be lost."""
+    for key, column in said.items():
+        own = names.get(column)
+        flags = [flag for flag in speaking if own and source_of[flag] == own]
+        flag_key = key.replace("text.", "flag.", 1)
+        lost = key != f"text.{own}" and flag_key not in said and f"text.{own}" not in said
+        if key.startswith("text.") and flags and lost:
+            raise ConfigError(
+                f"--columns says {key}={_one_line(column)}, and the flag {flags[0]!r} is of {own}: "
+                f"write text.{own}={_one_line(column)}, or add {flag_key}={_one_line(flags[0])}"
+            )
 
 
 def _source_of(column: str, sources: Iterable[str]) -> str | None:
@@ -262,7 +322,7 @@ def _source_of(column: str, sources: Iterable[str]) -> str | None:
 def _no_text(table: Table, free: Sequence[str]) -> DatasetError:
     near = nearest("narrative", free)
     candidates = free or table.columns
-    longest = max(candidates, key=lambda column: sum(map(len, table.column(column))))
+    longest = _one_line(max(candidates, key=lambda column: sum(map(len, table.column(column)))))
     meant = f" ({near})" if near.startswith("did you") else ""
     return DatasetError(
         f"{table.name} has no column for the text among {_listed(table.columns)}{meant}; "
@@ -272,4 +332,4 @@ def _no_text(table: Table, free: Sequence[str]) -> DatasetError:
 
 def _listed(columns: Sequence[str], shown: int = 12) -> str:
     more = f" … ({len(columns) - shown} more)" if len(columns) > shown else ""
-    return ", ".join(columns[:shown]) + more
+    return ", ".join(map(_one_line, columns[:shown])) + more

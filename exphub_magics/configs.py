@@ -16,11 +16,13 @@ import yaml
 
 from exphub_magics import prompts
 from exphub_magics.errors import ConfigError, nearest
-from exphub_magics.specs import Spec, complete
+from exphub_magics.specs import BUILTIN, SAMPLE, Spec, complete, problems_by_key
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 8
 _COLUMNS, _MATRIX = "columns", "matrix"
+_UNREAD = prompts.parse("(unread)")  # stands for a prompt that is wrong, so that what is beside it is checked
+_UNNAMED = "(unnamed)"
 
 
 def _whole(text: str) -> int:
@@ -61,7 +63,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What a file says: the specs that can be run as far as it alone can tell, and every problem."""
+    """What a file says: its specs, and every problem that it alone can tell.
+
+    An experiment with a problem has a spec too, of what is good in it, so that its dataset can be checked:
+    call `refuse` before anything is run.
+    """
 
     path: str
     specs: tuple[Spec, ...]
@@ -106,9 +112,10 @@ def read_text(path: str, *, folder: Path, what: str) -> str:
     """
     here = Path.cwd()
     candidates = [here / path, here / folder / path]
-    file = next((candidate for candidate in candidates if candidate.exists()), None)
+    file = next((candidate for candidate in candidates if _is_there(candidate)), None)
     if file is None:
-        near = sorted(other.name for other in candidates[0].parent.glob("*") if other.is_file())
+        folders = {candidate.parent for candidate in candidates if _is_there(candidate.parent)}
+        near = sorted({other.name for one in folders for other in one.glob("*") if other.is_file()})
         raise ConfigError(f"{what} {path!r} does not exist: {nearest(Path(path).name, near)}")
     if not file.is_file():
         raise ConfigError(f"{what} {path!r} is no regular file")
@@ -122,6 +129,13 @@ def read_text(path: str, *, folder: Path, what: str) -> str:
     except (UnicodeDecodeError, OSError) as error:
         reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
         raise ConfigError(f"{what} {path!r} cannot be read: {reason}") from error
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long for any file, a folder that may not be looked into
+        return False
 
 
 def _compose(path: str) -> yaml.Node | None:
@@ -170,15 +184,13 @@ class _Reader:
         if not isinstance(node, yaml.MappingNode):
             self.note(node, "an experiment is a list of keys and values, beginning with experiment_name")
             return
-        before = len(self.problems)
-        nodes = self.mapping(node, KEYS, "key")
-        values = {key: self.value(key, nodes[key]) for key in nodes}
+        values = {key: self.value(key, value) for key, value in self.mapping(node, KEYS, "key").items()}
         self.require(node, values)
-        if len(self.problems) > before:
-            self.prompt(nodes, dict(values))
-            return
-        for combination in self.combinations(values.pop(_MATRIX, {})):
-            yield from self.specs(node, nodes, values, combination)
+        lines = _key_nodes(node)
+        matrix = values.pop(_MATRIX, {})
+        good = {key: value for key, value in values.items() if value is not None}
+        for combination in self.combinations(matrix):
+            yield from self.specs(node, lines, good, combination)
 
     def mapping(self, node: yaml.MappingNode, known: tuple[str, ...], what: str) -> dict[str, yaml.Node]:
         """Key → node, with unknown and repeated keys noted."""
@@ -198,8 +210,16 @@ class _Reader:
         if key == _MATRIX:
             return self.matrix(node)
         if key == _COLUMNS and isinstance(node, yaml.MappingNode):
-            return {name: self.scalar(key, inner) for name, inner in self.mapping(node, (), "column").items()}
-        return self.scalar(key, node)
+            said = {name: self.scalar(key, inner) for name, inner in self.mapping(node, (), "column").items()}
+            return None if None in said.values() else said
+        value = self.scalar(key, node)
+        return self.data_path(value) if key == "data" and value else value
+
+    def data_path(self, data: str) -> str:
+        """The dataset from the working directory, else from the file's own folder; `sample` is no path."""
+        beside = self.folder / data
+        found = data == SAMPLE or (_is_there(Path(data)) and Path(data).is_file())
+        return str(beside) if not found and _is_there(beside) and beside.is_file() else data
 
     def scalar(self, key: str, node: yaml.Node) -> Any:
         convert = _SCALARS.get(key, str)
@@ -221,12 +241,14 @@ class _Reader:
             if not isinstance(values, yaml.SequenceNode) or not values.value:
                 self.note(values, f"matrix: {key} is a list of values, such as [a, b]")
                 continue
-            varied[key] = [self.scalar(key, inner) for inner in values.value]
+            read = [self.scalar(key, inner) for inner in values.value]
+            varied[key] = [value for value in read if value is not None]
         return varied
 
     def combinations(self, matrix: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
-        for values in itertools.product(*matrix.values()):
-            yield dict(zip(matrix, values, strict=True))
+        varied = {key: values for key, values in matrix.items() if values}
+        for values in itertools.product(*varied.values()):
+            yield dict(zip(varied, values, strict=True))
 
     def require(self, node: yaml.Node, values: Mapping[str, Any]) -> None:
         if "experiment_name" not in values:
@@ -234,8 +256,9 @@ class _Reader:
         varied = values.get(_MATRIX) or {}
         if ("prompt" in values) + ("prompt_file" in values or "prompt_file" in varied) != 1:
             self.note(node, "an experiment has either prompt_file or prompt")
-        provider = values.get("provider", "builtin" if "provider" not in varied else "")
-        if provider != "builtin" and "model_name" not in values and "model_name" not in varied:
+        provider = values.get("provider", BUILTIN if "provider" not in varied else "")
+        named = "model_name" in values or "model_name" in varied
+        if provider is not None and provider.casefold() != BUILTIN and not named:
             self.note(node, f"provider {provider!r} needs a model_name")
         if "data" not in values and self.data is None:
             self.note(node, "no dataset is named: add 'data: FILE' to the experiment, or run with --data FILE")
@@ -243,33 +266,50 @@ class _Reader:
     def specs(
         self,
         node: yaml.Node,
-        nodes: Mapping[str, yaml.Node],
-        values: Mapping[str, Any],
+        lines: Mapping[str, yaml.Node],
+        good: Mapping[str, Any],
         combination: Mapping[str, Any],
     ) -> Iterator[Spec]:
-        said = {"data": self.data, **values, **combination}
-        name, repeats = said.pop("experiment_name"), said.pop("repeats", 1)
+        said = {"data": self.data, **good, **combination}
+        name, repeats = said.pop("experiment_name", _UNNAMED), said.pop("repeats", 1)
         if combination:
             name += " · " + ", ".join(str(value) for value in combination.values())
-        prompt = self.prompt(nodes, said)
-        if prompt is None:
+        prompt = self.prompt(lines, said) or _UNREAD
+        if "provider" in lines and "provider" not in said:
+            said["provider"] = "OpenAI"  # the provider is noted: no other value is to be judged by the default one
+        spec = Spec(name=name, prompt=prompt, repeat=repeats, **said)
+        found = problems_by_key(spec)
+        for key, text in found:
+            self.note(lines.get(key, node), text)
+        if spec.data is None or (_COLUMNS in lines and _COLUMNS not in said):
+            return  # noted, and without them the dataset cannot be read
+        if found:
+            yield replace(spec, repeat=1)
             return
-        try:
-            spec = complete(Spec(name=name, prompt=prompt, repeat=min(repeats, 1), **said))
-        except ConfigError as error:
-            self.note(node, str(error))
-            return
+        spec = complete(spec)
         yield from (replace(spec, repeat=repeat) for repeat in range(1, repeats + 1))
 
-    def prompt(self, nodes: Mapping[str, yaml.Node], said: dict[str, Any]) -> prompts.Prompt | None:
+    def prompt(self, lines: Mapping[str, yaml.Node], said: dict[str, Any]) -> prompts.Prompt | None:
         file, text = said.pop("prompt_file", None), said.pop("prompt", None)
         if file is None and text is None:
             return None
-        where = nodes.get("prompt_file") or nodes.get("prompt") or nodes[_MATRIX]
         try:
             if file is not None:
                 text = read_text(file, folder=self.folder, what="prompt_file")
             return prompts.parse(text)
         except ConfigError as error:
-            self.note(where, str(error) if file is None or repr(file) in str(error) else f"{file}: {error}")
+            said_whole = file is None or repr(file) in str(error)
+            self.note(
+                lines["prompt" if file is None else "prompt_file"], str(error) if said_whole else f"{file}: {error}"
+            )
             return None
+
+
+def _key_nodes(entry: yaml.MappingNode) -> dict[str, yaml.Node]:
+    """Where each key of an entry stands, those of its matrix included."""
+    found: dict[str, yaml.Node] = {}
+    for key, value in entry.value:
+        if key.value == _MATRIX and isinstance(value, yaml.MappingNode):
+            found |= {str(varied.value): varied for varied, _ in value.value}
+        found[str(key.value)] = key
+    return found

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import lazy_loader
 
-from exphub_magics.columns import ColumnMap, Layout, assign, canonical_key, parse_columns
+from exphub_magics.columns import ColumnMap, Layout, assign, canonical_columns, parse_columns
 from exphub_magics.errors import DatasetError
 from exphub_magics.placeholders import PLACEHOLDER_RULE, placeholder
+from exphub_magics.specs import SAMPLE
 from exphub_magics.tables import DATES, LONG_NUMBERS, SAFE_DIGITS, Table, from_frame, read_table
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ __all__ = [
     "read",
 ]
 
-SAMPLE = "sample"
 Flag: TypeAlias = bool | None
 
 _FLAGS: dict[str, Flag] = {
@@ -43,6 +43,7 @@ _FLAGS: dict[str, Flag] = {
     **dict.fromkeys(("", ".", "na", "n/a", "missing", "unknown", "uncertain"), None),
 }
 _ABSENT = object()
+_ENOUGH, _REPEATS = 10, 0.95  # a fact that agrees so well with so many manual flags repeats them
 _SHOWN = 5  # ids, rows or values named in one message
 
 
@@ -136,23 +137,28 @@ def read(
         DatasetError: when the data cannot be read as a whole or can be read in two ways.
         ConfigError: when `columns` is wrong.
     """
-    said = parse_columns(columns) if isinstance(columns, str) else columns or {}
+    said = canonical_columns(columns)
     table = _table(source, name)
-    chosen = assign(table, {canonical_key(key): column for key, column in said.items()})
+    chosen = assign(table, said)
     incidents, rows = _long_rows(table, chosen) if chosen.layout == "long" else _wide_rows(table, chosen)
     merged = _merged(rows, table.name)
     narratives = tuple(row.narrative for row in merged)
     labels = {row.narrative.narrative_id: row.flag for row in merged if row.flag is not None}
     incident_labels = _incident_labels(table, chosen, incidents)
+    sha256 = _sha256(narratives)  # with every fact: which of them repeats the flag, a corrected label may change
+    of_incidents = {one.narrative_id: incident_labels.get(one.incident_id) for one in narratives}
+    repeating = _repeating(chosen, narratives, of_incidents) | _repeating(chosen, narratives, labels)
+    narratives = tuple(_without(repeating, narrative) for narrative in narratives)
     profile = Profile(
         **_counts(narratives, labels),
         **_label_counts(table, chosen, rows, labels),
         duplicates=len(rows) - len(merged),
         encoding=table.encoding,
-        columns=_columns(chosen),
+        columns=_columns(chosen, repeating),
         warnings=(
             *table.warnings,
             *_column_warnings(table, chosen),
+            *repeating.values(),
             *_warnings(rows, narratives, incident_labels),
         ),
         layout=chosen.layout,
@@ -160,7 +166,7 @@ def read(
     )
     refuse_lost_labels(profile, table.name)
     called = PureWindowsPath(name or table.name).name  # never a path, whichever system wrote it
-    return Dataset(called, _sha256(narratives), narratives, labels, incident_labels, profile, restricted)
+    return Dataset(called, sha256, narratives, labels, incident_labels, profile, restricted)
 
 
 def refuse_lost_labels(profile: Profile, name: str) -> None:
@@ -366,8 +372,41 @@ def _label_counts(table: Table, chosen: ColumnMap, rows: Sequence[_Row], labels:
     }
 
 
-def _columns(chosen: ColumnMap) -> dict[str, str | list[str]]:
-    return {**chosen.roles, "facts": list(chosen.facts), "withheld": list(chosen.withheld)}
+def _columns(chosen: ColumnMap, repeating: Iterable[str]) -> dict[str, str | list[str]]:
+    facts = [fact for fact in chosen.facts if fact not in set(repeating)]
+    return {**chosen.roles, "facts": facts, "withheld": [*chosen.withheld, *repeating]}
+
+
+def _repeating(chosen: ColumnMap, narratives: Sequence[Narrative], flags: Mapping[str, Flag]) -> dict[str, str]:
+    """The facts that say what the manual flag says, whatever their names: a warning for each."""
+    found: dict[str, str] = {}
+    for fact in chosen.facts:
+        held = {one.narrative_id: _yes_no(one.facts[fact]) for one in narratives if one.facts[fact].strip()}
+        if _ABSENT in held.values():
+            continue
+        pairs = [(flags.get(i), said) for i, said in held.items() if flags.get(i) is not None and said is not None]
+        agreed = sum(flag == said for flag, said in pairs)
+        varied = len({flag for flag, _ in pairs}) == len({said for _, said in pairs}) == 2  # noqa: PLR2004 yes and no
+        if varied and len(pairs) >= _ENOUGH and agreed >= _REPEATS * len(pairs):
+            found[fact] = (
+                f"column {fact!r} says what the manual flag says for {agreed} of {len(pairs)} narratives, "
+                "so no prompt sees it"
+            )
+    return found
+
+
+def _yes_no(cell: str) -> object:
+    """A fact's cell as a flag; `_ABSENT` where it is none. Repeated rows that differ say neither."""
+    values = {_FLAGS.get(part.strip().casefold(), _ABSENT) for part in cell.split(" | ")}
+    if _ABSENT in values:
+        return _ABSENT
+    return values.pop() if len(values) == 1 else None
+
+
+def _without(facts: Iterable[str], narrative: Narrative) -> Narrative:
+    hidden = set(facts)
+    kept = {fact: value for fact, value in narrative.facts.items() if fact not in hidden}
+    return replace(narrative, facts=kept) if hidden else narrative
 
 
 def _column_warnings(table: Table, chosen: ColumnMap) -> Iterator[str]:
@@ -384,7 +423,7 @@ def _column_warnings(table: Table, chosen: ColumnMap) -> Iterator[str]:
         yield "no column holds the manual flag: nothing can be scored"
     for column in chosen.withheld:
         key = "incident_flag" if chosen.layout == "wide" else "flag"
-        hint = f'--columns "{key}={column}"'
+        hint = f'--columns "{key}={" ".join(column.splitlines())}"'
         yield f"column {column!r} may be a label, so no prompt sees it; if it is the flag: {hint}"
 
 

@@ -72,8 +72,8 @@ def _job(spec: Spec, read: dict[Any, datasets.Dataset]) -> Job:
 
 
 def _labels(columns: Mapping[str, str | list[str]]) -> set[str]:
-    """The file's columns that were read as flags."""
-    flags = [held for part, held in columns.items() if "flag" in part]
+    """The file's columns that were read as flags, or that may hold some."""
+    flags = [held for part, held in columns.items() if "flag" in part or part == "withheld"]
     return {name for held in flags for name in ([held] if isinstance(held, str) else held)}
 
 

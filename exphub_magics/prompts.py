@@ -65,7 +65,7 @@ def parse(text: str) -> Prompt:
     (('system', 'Is there violence between partners?'), ('user', '{{ narrative }}'))
 
     Raises:
-        ConfigError: for an empty prompt, one that never shows the narrative, or a malformed slot.
+        ConfigError: for an empty prompt, one that never shows the narrative, or a malformed or misspelt slot.
     """
     text = text.replace("\r\n", "\n").strip()
     if not text:
@@ -77,6 +77,10 @@ def parse(text: str) -> Prompt:
     _refuse_malformed(text)
     prompt = Prompt(text, _parts(text))
     if NARRATIVE not in prompt.slots:
+        for slot in prompt.slots:
+            meant = nearest(slot, [NARRATIVE])
+            if meant.startswith("did you mean"):
+                raise ConfigError(f"unknown slot {{{{ {slot} }}}}: {meant}")
         raise ConfigError("the prompt never shows the narrative: put {{ narrative }} where it belongs")
     return prompt
 
@@ -95,18 +99,19 @@ def check_slots(prompt: Prompt, facts: Iterable[str], *, labels: Iterable[str] =
             continue
         if slot in hidden:
             raise ConfigError(f"{{{{ {slot} }}}} is a label, and a label is never shown to a model: take it out")
-        raise ConfigError(f"unknown slot {{{{ {slot} }}}}: {nearest(slot, known)}")
+        shown = {" ".join(name.split()) for name in known}  # a header may hold a line break, a message none
+        raise ConfigError(f"unknown slot {{{{ {slot} }}}}: {nearest(slot, shown)}")
 
 
 def render(prompt: Prompt, narrative: str, facts: Mapping[str, str] | None = None) -> tuple[Message, ...]:
-    r"""Fill the slots in one pass: what a narrative holds is never read as a slot.
+    r"""Fill the slots in one pass: what a narrative holds is never read as a slot; a missing fact is blank.
 
     >>> render(parse("user:\nText: {{ narrative }}"), "{{ year }} <<TEXT>>")
     ({'role': 'user', 'content': 'Text: {{ year }} <<TEXT>>'},)
     """
     values = {**(facts or {}), NARRATIVE: narrative}
     return tuple(
-        {"role": role, "content": _SLOT.sub(lambda match: values[_slot_name(match)], body)}
+        {"role": role, "content": _SLOT.sub(lambda match: values.get(_slot_name(match), ""), body)}
         for role, body in prompt.parts
     )
 

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import lazy_loader
 
-from exphub_magics import answers, builtin
+from exphub_magics import answers, builtin, replies
 from exphub_magics.errors import EndpointError
 from exphub_magics.questions import Failure, Question, Reply
 from exphub_magics.specs import BUILTIN, Spec, endpoint
@@ -38,7 +38,6 @@ LONGEST_WAIT_SECONDS = 60.0
 RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 REJECTED_FORM = frozenset({400, 404, 415, 422, 501})
 NOBODY = "nobody answers"
-MOST_TOKENS = 10**9  # a count beyond it is no count
 REPEATED_WORDS = 5  # in a row, as in a text that was sent: an endpoint's reason then tells of the text
 LEFT_OUT = "(the reason repeats the text and is left out)"
 NEXT_FORMAT: Mapping[Format, Format] = {"schema": "json", "json": "text"}
@@ -131,7 +130,7 @@ class Endpoint:
                 async with asyncio.timeout(DEADLINE_SECONDS):
                     completion = await self.post(question, used)
                 self.answered = True
-                return _reply(completion, used, time.monotonic() - began, attempt)
+                return replies.read(completion, used, time.monotonic() - began, attempt)
             except openai.APIStatusError as error:
                 if self.step_down(error, used):
                     attempt -= 1
@@ -201,7 +200,7 @@ class Endpoint:
         """One line of at most 300 characters, without the key and without what was asked."""
         if _repeats(text, question):
             return LEFT_OUT
-        return " ".join(_whole(text.replace(self.key, "***") if self.key else text).split())[:300]
+        return " ".join(replies.whole(text.replace(self.key, "***") if self.key else text).split())[:300]
 
 
 def request(spec: Spec, question: Question, used: Format) -> dict[str, Any]:
@@ -222,76 +221,6 @@ def _with_sentence(question: Question) -> list[dict[str, str]]:
     """The messages with the sentence about the form behind the first one's text."""
     first, *others = question.messages
     return [{**first, "content": f"{first['content']}\n\n{answers.FORMAT_SENTENCE}"}, *others]
-
-
-def _reply(completion: Mapping[str, Any], used: Format, seconds: float, attempts: int) -> Reply:
-    """What a chat completion says; what of it is not as it should be is left out.
-
-    Raises:
-        ValueError: when nothing in it can be read as a message.
-    """
-    choice = _first(completion["choices"])
-    message = choice.get("message") or {}
-    if not isinstance(message, dict):
-        raise ValueError("the message is no object")  # noqa: TRY004 - a bad reply
-    usage = _object(completion.get("usage"))
-    return Reply(
-        body=_content(message.get("content")),
-        reasoning=_text(message.get("reasoning_content")) or _text(message.get("reasoning")),
-        refusal=_text(message.get("refusal")),
-        finish_reason=_text(choice.get("finish_reason")),
-        served_model=(_text(completion.get("model")) or "").replace("\\", "/").rsplit("/", 1)[-1] or None,
-        system_fingerprint=_text(completion.get("system_fingerprint")),
-        answer_format=used,
-        prompt_tokens=_count(usage, "prompt_tokens"),
-        cached_tokens=_count(_object(usage.get("prompt_tokens_details")), "cached_tokens"),
-        completion_tokens=_count(usage, "completion_tokens"),
-        reasoning_tokens=_count(_object(usage.get("completion_tokens_details")), "reasoning_tokens"),
-        seconds=round(seconds, 3),
-        attempts=attempts,
-    )
-
-
-def _first(choices: Any) -> dict[str, Any]:
-    if not isinstance(choices, list) or not isinstance(choices[0], dict):
-        raise ValueError("no choices in the reply")  # noqa: TRY004 - a bad reply
-    return choices[0]
-
-
-def _content(content: Any) -> str:
-    """A message's words: a text, or a list of parts whose texts are one."""
-    if content is None:
-        return ""
-    if isinstance(content, list):
-        content = "".join(_part(part) for part in content)
-    if not isinstance(content, str):
-        raise ValueError("the content is no text")  # noqa: TRY004 - a bad reply
-    return _whole(content)
-
-
-def _part(part: Any) -> str:
-    """The text of one part of a content; a part of another kind, such as thinking, has none."""
-    if isinstance(part, dict) and part.get("type", "text") in ("text", "output_text"):
-        part = part.get("text")
-    return part if isinstance(part, str) else ""
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str | None:
-    return _whole(value) if isinstance(value, str) else None
-
-
-def _whole(text: str) -> str:
-    """A text without half characters, which have no bytes and could not be stored."""
-    return re.sub(r"[\ud800-\udfff]", "\ufffd", text)
-
-
-def _count(usage: Mapping[str, Any], name: str) -> int | None:
-    value = usage.get(name)
-    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
 
 
 def _repeats(said: str, question: Question) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -10,14 +11,16 @@ from urllib.parse import urlsplit
 
 from exphub_magics import builtin, prompts
 from exphub_magics.answers import FORMAT
-from exphub_magics.errors import ConfigError, unknown
+from exphub_magics.errors import ConfigError, nearest
 from exphub_magics.questions import Question, digest
 
 if TYPE_CHECKING:
     import pandas as pd
 
 BUILTIN = "builtin"
+SAMPLE = "sample"  # as a spec's data: the packaged dataset, never a path
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
+MOST = 1000  # calls at once, and repeats: more is a slip of the key
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,29 +118,43 @@ def complete(spec: Spec, *, environment: Mapping[str, str] | None = None) -> Spe
 
     >>> complete(Spec(name="x", prompt=prompts.parse("Violence?"), provider="opnai", model_name="m"))
     Traceback (most recent call last):
-    exphub_magics.errors.UnknownNameError: unknown provider 'opnai': did you mean 'OpenAI'?
+    exphub_magics.errors.ConfigError: unknown provider 'opnai': did you mean 'OpenAI'?
 
     Raises:
-        ConfigError: for the first value that cannot be run; nothing has been asked then.
+        ConfigError: for all values that cannot be run, in one line; nothing has been asked then.
     """
-    environment = os.environ if environment is None else environment
-    _check_values(spec)
-    known = {name.casefold(): name for name in ENDPOINTS}
-    provider = known.get(spec.provider.casefold())
-    if provider is None:
-        if not spec.base_url:
-            raise unknown("provider", spec.provider, ENDPOINTS)
-        return replace(spec, base_url=_checked_url(spec.base_url))
-    if provider == BUILTIN:
-        if spec.model_name != builtin.MODEL_NAME:
-            raise unknown("builtin model", spec.model_name, [builtin.MODEL_NAME])
-        if spec.base_url:
-            raise ConfigError("the builtin model has no base_url: name the provider that listens there")
-        return replace(spec, provider=provider)
-    base_url = spec.base_url
-    if base_url is None and provider == "OpenAI":
-        base_url = environment.get("OPENAI_BASE_URL") or None
-    return replace(spec, provider=provider, base_url=_checked_url(base_url) if base_url else None)
+    found = problems(spec, environment=environment)
+    if found:
+        raise ConfigError("; ".join(found))
+    spec = _resolved(spec, environment)
+    return replace(spec, base_url=spec.base_url.rstrip("/") if spec.base_url else None)
+
+
+def problems(spec: Spec, *, environment: Mapping[str, str] | None = None) -> list[str]:
+    """Everything that is wrong with a spec's own values.
+
+    >>> problems(Spec(name="a@2", prompt=prompts.parse("Violence?"), sample=0))[1]
+    'sample 0 is not a number from 1 up'
+    """
+    return [text for _, text in problems_by_key(spec, environment=environment)]
+
+
+def problems_by_key(spec: Spec, *, environment: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+    """`problems`, each after the key of a configuration that it is about."""
+    spec = _resolved(spec, environment)
+    found = {
+        "experiment_name": _name_problem(spec.name),
+        "model_name": _model_problem(spec),
+        "provider": _provider_problem(spec),
+        "base_url": _url_problem(spec),
+        "temperature": _temperature_problem(spec.temperature),
+        "reasoning_effort": _effort_problem(spec.reasoning_effort),
+        "max_tokens": _count_problem("max_tokens", spec.max_tokens),
+        "sample": _count_problem("sample", spec.sample),
+        "repeats": _count_problem("repeats", spec.repeat, MOST),
+        "concurrency": _count_problem("concurrency", spec.concurrency, MOST),
+    }
+    return [(key, text) for key, text in found.items() if text]
 
 
 def endpoint(spec: Spec) -> Endpoint:
@@ -146,27 +163,77 @@ def endpoint(spec: Spec) -> Endpoint:
     return Endpoint(spec.base_url or preset.base_url, spec.api_key_env or preset.api_key_env)
 
 
-def _checked_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"base_url {url!r} is no address: write for example http://127.0.0.1:8000/v1")
-    if parts.username or parts.password:
-        raise ConfigError("base_url holds a user name or password: put the key into a variable, api_key_env")
-    return url.rstrip("/")
+def _resolved(spec: Spec, environment: Mapping[str, str] | None) -> Spec:
+    """The spec with its provider as it is known, whatever its case, and with the address that is in force."""
+    environment = os.environ if environment is None else environment
+    known = {name.casefold(): name for name in ENDPOINTS}
+    provider = known.get(spec.provider.casefold(), spec.provider)
+    base_url = spec.base_url
+    if base_url is None and provider == "OpenAI":
+        base_url = environment.get("OPENAI_BASE_URL") or None
+    return replace(spec, provider=provider, base_url=base_url)
 
 
-def _check_values(spec: Spec) -> None:
-    if not spec.name.strip() or any(ord(character) < ord(" ") for character in spec.name):
-        raise ConfigError(f"an experiment's name is one line of text, not {spec.name!r}")
-    if "@" in spec.name:
-        raise ConfigError(f"'@' in {spec.name!r} would be read as a version: leave it out of the name")
+def _name_problem(name: str) -> str | None:
+    if not name.strip() or any(ord(character) < ord(" ") for character in name):
+        return f"an experiment's name is one line of text, not {name!r}"
+    if "@" in name:
+        return f"'@' in {name!r} would be read as a version: leave it out of the name"
+    return None
+
+
+def _model_problem(spec: Spec) -> str | None:
     if not spec.model_name.strip():
-        raise ConfigError("model_name is empty: name the model to ask")
-    if spec.temperature is not None and not 0 <= spec.temperature <= 2:  # noqa: PLR2004 - the APIs' range
-        raise ConfigError(f"temperature {spec.temperature} is not between 0 and 2")
-    if spec.reasoning_effort is not None and spec.reasoning_effort not in EFFORTS:
-        raise unknown("reasoning effort", spec.reasoning_effort, EFFORTS)
-    for key in ("max_tokens", "sample", "repeat", "concurrency"):
-        value = getattr(spec, key)
-        if value is not None and value < 1:
-            raise ConfigError(f"{key} {value} is not a number from 1 up")
+        return "model_name is empty: name the model to ask"
+    if spec.provider == BUILTIN and spec.model_name != builtin.MODEL_NAME:
+        return f"unknown builtin model {spec.model_name!r}: {nearest(spec.model_name, [builtin.MODEL_NAME])}"
+    return None
+
+
+def _provider_problem(spec: Spec) -> str | None:
+    if spec.provider in ENDPOINTS or spec.base_url:
+        return None
+    return f"unknown provider {spec.provider!r}: {nearest(spec.provider, ENDPOINTS)}"
+
+
+def _url_problem(spec: Spec) -> str | None:
+    if not spec.base_url:
+        return None
+    if spec.provider == BUILTIN:
+        return "the builtin model has no base_url: name the provider that listens there"
+    if "@" in re.split(r"[/?#]", spec.base_url.partition("//")[2])[0]:
+        return "base_url holds a user name or password: put the key into a variable, api_key_env"
+    if not _is_address(spec.base_url):
+        return f"base_url {spec.base_url!r} is no address: write for example http://127.0.0.1:8000/v1"
+    return None
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # a bracket that does not close, a port that no machine has
+        return False
+    # urlsplit drops line breaks and tabs, and takes a blank for a letter of the host
+    unbroken = re.search(r"[\s\x00-\x1f]", url) is None
+    return unbroken and parts.scheme in ("http", "https") and bool(parts.hostname) and port != 0
+
+
+def _temperature_problem(temperature: float | None) -> str | None:
+    if temperature is None or 0 <= temperature <= 2:  # noqa: PLR2004 - the APIs' range
+        return None
+    return f"temperature {temperature} is not between 0 and 2"
+
+
+def _effort_problem(effort: str | None) -> str | None:
+    if effort is None or effort in EFFORTS:
+        return None
+    return f"unknown reasoning effort {effort!r}: {nearest(effort, EFFORTS)}"
+
+
+def _count_problem(key: str, count: int | None, most: int | None = None) -> str | None:
+    if count is not None and count < 1:
+        return f"{key} {count} is not a number from 1 up"
+    if count is not None and most is not None and count > most:
+        return f"{key} {count} is more than {most}: ask for fewer"
+    return None

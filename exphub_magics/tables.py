@@ -345,6 +345,8 @@ def _table(
         _refuse_broken(row, f"{name}, row {number}")
     _refuse_repeated(names, name)
     places = [place for place, column in enumerate(names) if column]
+    if not places:
+        raise DatasetError(f"{name} has no column names: write a name above each column, in the first row")
     nameless = sum(any(row[place] for _, row in filled) for place, column in enumerate(names) if not column)
     remarked = {
         "not UTF-8, so read as Windows-1252: check that accented letters look right": encoding == "cp1252",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from exphub_magics.columns import assign, parse_columns
+from exphub_magics.columns import assign, canonical_columns, parse_columns
 from exphub_magics.errors import ConfigError, DatasetError
 from exphub_magics.tables import Table
 
@@ -166,3 +166,120 @@ def test_an_option_that_does_not_fit_the_file_is_refused(option, message):
 def test_a_column_name_may_hold_a_comma_or_an_equals_sign():
     assert parse_columns('"text=Story, long",flag=a=b') == {"text": "Story, long", "flag": "a=b"}
     assert parse_columns("") == {}
+
+
+LABELS = [
+    "ipv_coded",
+    "IPV_final",
+    "gold",
+    "wide_ipv_codedCME",
+    "IPVCodedLE",
+    "ipv_coding",
+    "codedIPV",
+    "gold_ipv",
+    "IPVGold",
+    "ground_truth",
+    "truth",
+    "consensus",
+    "IPV-Consensus",
+    "final",
+    "final_code",
+    "IPV_final_CME",
+    "reviewer",
+    "reviewer1",
+    "ipvReviewer",
+    "rating_2",
+    "expert",
+    "y_true",
+    "ipvcoded",
+    "Coder_A",
+    "adjudicated",
+    "Reviewer 1",
+    "Gold Standard",
+    "Final",
+]
+FACTS = [
+    "year",
+    "state",
+    "zip_code",
+    "zipcode",
+    "ICD_code",
+    "cause_code",
+    "race_code",
+    "final_diagnosis",
+    "final_disposition",
+    "FinalCauseOfDeath",
+    "manner_final",
+    "date_final",
+    "finalist",
+    "geocoded",
+    "barcode",
+    "census_tract",
+    "decoy",
+    "goldsmith",
+    "peer_review",
+    "weapon",
+    "age",
+    "operator",
+]
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_a_name_that_speaks_of_manual_coding_is_withheld(name):
+    chosen = assign(table("narrative_id", "text", name), {})
+    assert (chosen.facts, chosen.withheld) == ((), (name,))
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_an_ordinary_fact_is_kept(name):
+    assert assign(table("narrative_id", "text", name), {}).facts == (name,)
+    assert assign(table("incident_id", "NarrativeLE", name), {}).facts == (name,)
+
+
+def test_a_wide_flag_may_speak_of_coding():
+    found = roles("IncidentID", "NarrativeCME", "NarrativeLE", "ipv_codedCME", "IPVCodedLE", "ipv_coded", "date_coded")
+    assert (found["flag.CME"], found["flag.LE"], found["incident_flag"]) == ("ipv_codedCME", "IPVCodedLE", "ipv_coded")
+
+
+def test_a_source_that_the_flags_do_not_know_is_what_the_message_speaks_of():
+    wide = table("IncidentID", "NarrativeCME", "NarrativeLE", "ipv_manualCME", "ipv_manualLE", "ipv_manual")
+    with pytest.raises(ConfigError) as caught:
+        assign(wide, parse_columns("text.CM=NarrativeCME"))
+    assert str(caught.value) == (
+        "--columns says text.CM=NarrativeCME, and the flag 'ipv_manualCME' is of CME: "
+        "write text.CME=NarrativeCME, or add flag.CM=ipv_manualCME"
+    )
+    said = assign(wide, parse_columns("text.CM=NarrativeCME,flag.CM=ipv_manualCME")).roles
+    assert (said["flag.CM"], said["incident_flag"]) == ("ipv_manualCME", "ipv_manual")
+
+
+def test_the_flag_of_a_text_that_is_left_out_is_not_the_incidents():
+    wide = table("IncidentID", "NarrativeCME", "NarrativeLE", "ipv_manualCME", "ipv_manualLE")
+    chosen = assign(wide, parse_columns("text.CME=NarrativeCME"))
+    assert "incident_flag" not in chosen.roles
+    assert chosen.withheld == ("ipv_manualLE",)
+
+
+def test_one_thing_said_twice_is_refused_in_a_map_too():
+    with pytest.raises(ConfigError, match="says text twice"):
+        canonical_columns({"text": "note", "narrative": "narrative"})
+
+
+@pytest.mark.parametrize(
+    ("columns", "option"),
+    [
+        (("narrative_id", "case\nstory"), ""),
+        (("narrative_id", "case\r\nstory"), "flag=zzz"),
+        (("narrative_id", "case story", "case\nstory"), "text=Case Story"),
+    ],
+)
+def test_a_name_with_a_line_break_is_shown_on_one_line(columns, option):
+    with pytest.raises((ConfigError, DatasetError)) as caught:
+        assign(table(*columns), parse_columns(option))
+    assert "case story" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_name_with_a_line_break_is_said_with_a_blank_or_as_it_is():
+    for option in ("text=case story", "text=case\nstory"):
+        assert assign(table("narrative_id", "case\nstory"), parse_columns(option)).roles["text"] == "case\nstory"

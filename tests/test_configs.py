@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from exphub_magics import configs
+from exphub_magics import configs, experiments
 from exphub_magics.errors import ConfigError
 
 SEED = """\
@@ -84,7 +84,8 @@ def test_every_problem_of_a_file_stands_in_one_message_with_its_line(write):
     assert "line 8: an experiment without a name: add experiment_name" in said
     assert "line 12: {{ narrativ | x }} is no slot" in said
     assert "line 1: an experiment has either prompt_file or prompt" in said
-    assert said.startswith("7 problems in config/experiments.yml; nothing was run:")
+    assert said.startswith("8 problems in config/experiments.yml; nothing was run:")
+    assert "line 9: unknown provider 'opnai': did you mean 'OpenAI'?" in said
     assert "line 8: provider 'opnai' needs a model_name" in said
     assert "line 5: prompt_file 'prompts/basline.txt' does not exist: did you mean 'baseline.txt'?" in said
 
@@ -132,6 +133,12 @@ def test_a_matrix_becomes_every_combination_and_repeats_become_experiments(write
         ),
         ("- {experiment_name: a, prompt: x, data: sample, temperature: 9}", "not between 0 and 2"),
         ("- {experiment_name: a, prompt: x, data: sample, repeats: 0}", "is not a number from 1 up"),
+        ("- {experiment_name: a, prompt: x, data: sample, repeats: 9999999999}", "is more than 1000"),
+        ("- {experiment_name: a, prompt: x, data: sample, concurrency: 1001}", "is more than 1000"),
+        (
+            f"- {{experiment_name: a, prompt_file: {'x' * 300}, data: sample}}",
+            "does not exist: there are",
+        ),
         (
             "- {experiment_name: a, prompt: x, data: sample, notes: [1]}",
             "notes is text, written behind the colon",
@@ -189,3 +196,87 @@ def test_a_prompt_outside_the_project_is_refused(write, tmp_path, monkeypatch):
 def test_a_huge_prompt_file_is_refused(write, tmp_path):
     (tmp_path / "prompts" / "baseline.txt").write_text("x" * (configs.MAX_BYTES + 1))
     assert "is larger than" in problems(write("- {experiment_name: a, prompt_file: prompts/baseline.txt, data: s}"))
+
+
+def test_an_entry_with_a_wrong_key_has_its_values_prompt_data_and_slots_checked_too(write):
+    configuration = configs.read(
+        write(
+            "- experiment_name: a@2\n"
+            "  promt_file: x\n"
+            "  prompt: 'user: {{ narrative }}'\n"
+            "  data: sampel.csv\n"
+            "  temperature: 9\n"
+            "  sample: 0\n"
+            "- experiment_name: b\n"
+            "  athor: A\n"
+            '  prompt: "user:\\n{{ narrative }} {{ yeer }}"\n'
+            "  data: sample\n"
+            "- experiment_name: c\n"
+            "  prompt_file: prompts/none.txt\n"
+            "  data: gone.csv\n"
+        )
+    )
+    with pytest.raises(ConfigError) as refused:
+        experiments.prepare_file(configuration)
+    assert [line.strip().partition(" ")[2][:32] for line in str(refused.value).splitlines()[1:]] == [
+        "1: '@' in 'a@2' would be read as",
+        "1: no file sampel.csv: no data f",
+        "2: unknown key 'promt_file': did",
+        "5: temperature 9.0 is not betwee",
+        "6: sample 0 is not a number from",
+        "7: unknown slot {{ yeer }}: did ",
+        "8: unknown key 'athor': did you ",
+        "11: no file gone.csv: no data fi",
+        "12: prompt_file 'prompts/none.tx",
+    ]
+
+
+def test_a_provider_or_columns_that_are_no_text_blame_no_other_value(write):
+    said = problems(
+        write(
+            "- {experiment_name: a, prompt: x, data: sample, model_name: gpt-4, provider: [1]}\n"
+            "- {experiment_name: b, prompt: x, data: gone.csv, columns: [1]}\n"
+        )
+    )
+    assert said.splitlines()[1:] == [
+        "  line 1: provider is text, written behind the colon",
+        "  line 2: columns is text, written behind the colon",
+    ]
+
+
+def test_a_wrong_value_in_a_matrix_carries_the_line_of_its_key(write):
+    said = problems(
+        write(
+            "- experiment_name: a\n  prompt: x\n  data: sample\n"
+            "  matrix:\n    temperature:\n      - 9\n      - warm\n    reasoning_effort: [hihg, low]\n"
+        )
+    )
+    assert said.splitlines()[1:] == [
+        "  line 5: temperature 9.0 is not between 0 and 2",
+        "  line 7: temperature is a number, not 'warm'",
+        "  line 8: unknown reasoning effort 'hihg': did you mean 'high'?",
+    ]
+
+
+def test_a_dataset_is_found_beside_the_configuration_too(write, tmp_path):
+    path = write(
+        "- {experiment_name: a, prompt: x, data: cases.csv}\n"
+        "- {experiment_name: b, prompt: x, data: here.csv}\n"
+        "- {experiment_name: c, prompt: x, data: sample}\n"
+    )
+    for file in ("config/cases.csv", "config/here.csv", "here.csv", "config/sample"):
+        (tmp_path / file).write_text("narrative_id,narrative\n1,V was at home.\n")
+    configuration = configs.read(path)
+    assert [Path(str(spec.data)).as_posix() for spec in configuration.specs] == [
+        "config/cases.csv",
+        "here.csv",
+        "sample",
+    ]
+    assert len(experiments.prepare_file(configuration)[0].dataset.narratives) == 1
+
+
+def test_one_thing_said_of_two_columns_is_refused(write, tmp_path):
+    path = write("- {experiment_name: a, prompt: x, data: cases.csv, columns: {text: note, narrative: narrative}}")
+    (tmp_path / "cases.csv").write_text("narrative_id,narrative,note\n1,V was at home.,n\n")
+    with pytest.raises(ConfigError, match="line 1: --columns says text twice"):
+        experiments.prepare_file(configs.read(path))

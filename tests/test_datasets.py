@@ -406,3 +406,49 @@ def test_any_ids_and_texts_in_a_csv_come_back_as_they_were(tmp_path_factory, row
     dataset = read(path)
     assert [(n.narrative_id, n.text) for n in dataset.narratives] == [(key, text) for key, (text, _) in rows.items()]
     assert set(dataset.labels) == {key for key, (_, flag) in rows.items() if flag in {"1", "0", "yes", "FALSE"}}
+
+
+def coded(said, flags):
+    count = len(flags)
+    return frame(
+        narrative_id=[str(i) for i in range(count)],
+        narrative=[f"V was in room {i}." for i in range(count)],
+        manual_flag=flags,
+        ipv=said,
+        year=["2020"] * count,
+    )
+
+
+def test_a_column_that_says_what_the_manual_flag_says_is_withheld_whatever_its_name():
+    flags = ["1", "0"] * 10
+    dataset = read(coded(["no", "no", *["Y", "no"] * 9 + ["Y", "unknown"]], [*flags, "1", "0"]))
+    assert (dataset.profile.columns["facts"], dataset.profile.columns["withheld"]) == (["year"], ["ipv"])
+    assert all(narrative.facts == {"year": "2020"} for narrative in dataset.narratives)
+    assert any("'ipv' says what the manual flag says for" in warning for warning in dataset.profile.warnings)
+
+
+@pytest.mark.parametrize(
+    ("said", "flags"),
+    [
+        (["1", "0"] * 4 + ["1"], ["1", "0"] * 4 + ["1"]),
+        (["1", "0"] * 9 + ["0", "1"], ["1", "0"] * 10),
+        (["1"] * 20, ["1"] * 20),
+        (["0"] * 40, ["0"] * 39 + ["1"]),
+        (["1", "0"] * 9 + ["perhaps", "0"], ["1", "0"] * 10),
+        (["1", "0"] * 4 + [""] * 10, ["1", "0"] * 9),
+    ],
+)
+def test_a_fact_that_says_something_else_or_says_too_little_is_kept(said, flags):
+    assert read(coded(said, flags)).profile.columns["facts"] == ["ipv", "year"]
+
+
+def test_a_corrected_label_makes_no_new_dataset_where_a_fact_repeats_it():
+    flags = ["1", "0"] * 10
+    other = ["0", "1"] * 10
+    assert read(coded(flags, flags)).sha256 == read(coded(flags, other)).sha256
+
+
+def test_a_column_that_says_what_the_incidents_own_flag_says_is_withheld_too():
+    said = coded(["1", "0"] * 10, ["1", "0", "0", "1"] * 5).rename(columns={"manual_flag": "manual_flag_ind"})
+    profile = read(said.assign(manual_flag=["1", "0"] * 10)).profile
+    assert (profile.columns["incident_flag"], profile.columns["withheld"]) == ("manual_flag", ["ipv"])

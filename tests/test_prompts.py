@@ -52,6 +52,8 @@ def test_json_braces_are_text():
         ("user:\n{narrative}", "write {{ narrative }}"),
         ("user:\n{% for x in y %}{{ narrative }}{% endfor %}", "is no slot"),
         ("user:\n{{ narrative }", "a slot is not closed"),
+        ("user:\n{{ narrativ }}", "unknown slot {{ narrativ }}: did you mean 'narrative'?"),
+        ("user:\n{{ year }}", "never shows the narrative"),
         ("user:\nNo text here", "never shows the narrative"),
         ("Hello\nuser:\n{{ narrative }}", "belongs to nobody"),
         ("system:\n\nuser:\n{{ narrative }}", "the system: part of the prompt is empty"),
@@ -90,3 +92,16 @@ def test_a_difference_holds_both_texts_whole(old, new):
     changes = prompts.diff(old, new)
     assert "".join(change.text for change in changes if change.kind != "added") == old
     assert "".join(change.text for change in changes if change.kind != "removed") == new
+
+
+def test_a_fact_that_a_narrative_lacks_is_blank():
+    prompt = prompts.parse("user:\n{{ narrative }} in {{ year }}.")
+    assert prompts.render(prompt, "V fell")[0]["content"] == "V fell in ."
+    assert prompts.render(prompt, "V fell", {"state": "AZ"})[0]["content"] == "V fell in ."
+
+
+def test_a_column_with_a_line_break_is_named_on_one_line():
+    with pytest.raises(ConfigError, match=r"there are: home state, narrative\Z"):
+        prompts.check_slots(prompts.parse("user:\n{{ narrative }} {{ zzz }}"), ["home\nstate"])
+    with pytest.raises(ConfigError, match="unknown slot"):
+        prompts.check_slots(prompts.parse("user:\n{{ narrative }} {{ home state }}"), ["home\nstate"])

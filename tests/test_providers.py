@@ -146,34 +146,6 @@ def test_a_question_that_cannot_be_answered_is_a_failure_with_its_reason(scripte
     assert failure.attempts == attempts == len(endpoint.requests)
 
 
-COUNTED = {"prompt_tokens": None, "completion_tokens": 7}
-UNCOUNTED = {"body": "a", "cached_tokens": None, "reasoning_tokens": None}
-
-
-@pytest.mark.parametrize(
-    ("said", "kept"),
-    [
-        (completion([{"type": "text", "text": "a"}, {"type": "image"}, "b", None, {"text": 7}]), {"body": "ab"}),
-        (completion([{"type": "thinking", "text": "hm"}, {"type": "output_text", "text": "b"}]), {"body": "b"}),
-        (completion("a \ud800 b \U0001f600"), {"body": "a \ufffd b \U0001f600"}),
-        (completion("a", message={"refusal": "\udc00", "reasoning": ["hm"]}), {"refusal": "\ufffd"}),
-        (completion("a", finish_reason=["stop"]), {"finish_reason": None}),
-        (completion("a", model=7), {"served_model": None}),
-        (completion("a", model="models/"), {"served_model": None}),
-        (completion("a", system_fingerprint={}), {"system_fingerprint": None}),
-        (completion("a", usage="none"), {"prompt_tokens": None, "completion_tokens": None}),
-        *(
-            (completion("a", usage={"prompt_tokens": odd, "completion_tokens": 7}), COUNTED)
-            for odd in (10**30, "12", -1, True, 1.5, [])
-        ),
-        (completion("a", usage={"prompt_tokens_details": [1], "completion_tokens_details": "x"}), UNCOUNTED),
-    ],
-)
-def test_an_odd_reply_is_kept_with_what_of_it_can_be_used(scripted, spec_at, said, kept):
-    (reply,) = ask(spec_at(scripted(lambda _body: said)), "text")
-    assert {name: getattr(reply, name) for name in kept} == kept
-
-
 KEYS = ["message", "content", "text", "type", "refusal", "reasoning", "finish_reason", "prompt_tokens"]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),

@@ -62,6 +62,14 @@ def test_openai_honours_its_variable_and_keeps_it_in_the_record():
         ({"base_url": "http://127.0.0.1:1"}, "the builtin model has no base_url"),
         ({"provider": "mine", "base_url": "127.0.0.1:1"}, "is no address"),
         ({"provider": "mine", "base_url": "http://me:secret@127.0.0.1/v1"}, "holds a user name or password"),
+        ({"provider": "mine", "base_url": "http://[::1/v1"}, "is no address"),
+        ({"provider": "mine", "base_url": "http://me:secret@[::1/v1"}, "holds a user name or password"),
+        ({"provider": "mine", "base_url": "http://127.0.0.1:99999/v1"}, "is no address"),
+        ({"provider": "mine", "base_url": "http://127.0.0.1:port/v1"}, "is no address"),
+        ({"provider": "mine", "base_url": "http://my host/v1"}, "is no address"),
+        ({"provider": "mine", "base_url": "http://my\nhost/v1"}, "is no address"),
+        ({"concurrency": 1001}, "concurrency 1001 is more than 1000"),
+        ({"repeat": 1001}, "repeats 1001 is more than 1000"),
         ({"temperature": 3.0}, "not between 0 and 2"),
         ({"temperature": float("nan")}, "not between 0 and 2"),
         ({"reasoning_effort": "hihg"}, "did you mean 'high'?"),
@@ -77,3 +85,18 @@ def test_a_value_that_cannot_be_run_is_refused_in_one_line(change, said):
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+def test_an_address_in_brackets_is_one():
+    named = replace(SPEC, provider="mine", model_name="m", base_url="http://[::1]:8000/v1/")
+    assert specs.complete(named, environment={}).base_url == "http://[::1]:8000/v1"
+
+
+def test_every_value_that_cannot_be_run_is_said_at_once():
+    wrong = replace(SPEC, name="a@2", provider="opnai", temperature=9.0, reasoning_effort="hihg", sample=0)
+    found = specs.problems(wrong, environment={})
+    assert len(found) == 5
+    with pytest.raises(ConfigError) as refused:
+        specs.complete(wrong, environment={})
+    assert str(refused.value) == "; ".join(found)
+    assert specs.problems(SPEC, environment={}) == []

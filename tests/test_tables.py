@@ -297,3 +297,10 @@ def test_a_frame_with_columns_on_two_levels_or_none_is_refused():
 )
 def test_a_value_is_the_text_one_sees(value, text):
     assert cell_text(value) == text
+
+
+@pytest.mark.parametrize("text", [",,\n1,2,3\n", '" "\n1\n'])
+def test_a_header_of_blank_names_is_refused_in_one_line(tmp_path, text):
+    (tmp_path / "data.csv").write_text(text)
+    with pytest.raises(DatasetError, match=r"\Adata.csv has no column names: write a name above each column.*\Z"):
+        read_table(tmp_path / "data.csv")
