@@ -39,7 +39,7 @@ lab: .venv/dev  ## a real JupyterLab in headless Chromium; skipped where there i
 	$(BIN)/pytest -q -m lab tests
 
 bench: .venv/dev  ## ratios, measured side by side
-	$(BIN)/python tests/benchmarks
+	PYTHONPATH=tests $(BIN)/python tests/benchmarks
 
 soak: .venv/dev  ## long runs: kills at random moments
 	$(BIN)/pytest -q -m soak tests

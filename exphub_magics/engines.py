@@ -19,7 +19,7 @@ from exphub_magics.questions import Ask, Failure, Outcome, Question
 _T = TypeVar("_T")
 
 GATHER_SECONDS = 0.03  # how long a batch waits for company once its first outcome is there
-MOST = 500  # outcomes a batch
+MOST = 100  # outcomes a batch
 
 
 def local(

@@ -92,3 +92,10 @@ def test_a_run_killed_at_random_moments_ends_as_if_unbroken(processes, tmp_path)
     killed, finished = kill_at_random(processes, tmp_path, KILLS, seed=1)
     print(f"{killed} kills, {finished + 1} runs finished, 0 lost, 0 doubled")  # noqa: T201 - the figure
     assert killed == KILLS
+
+
+@pytest.mark.soak
+def test_two_hundred_kills_leave_no_trace(processes, tmp_path):
+    killed, finished = kill_at_random(processes, tmp_path, 4 * KILLS, seed=2)
+    print(f"{killed} kills, {finished + 1} runs finished, 0 lost, 0 doubled")  # noqa: T201 - the figure
+    assert killed == 4 * KILLS

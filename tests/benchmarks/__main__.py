@@ -11,9 +11,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-from exphub_magics import builtin, datasets, experiments, prompts, specs
+from endpoint import ScriptedEndpoint, answer, completion
+from exphub_magics import builtin, courses, datasets, experiments, prompts, providers, specs
 from exphub_magics.hub import Hub
+from exphub_magics.questions import Failure, Question, Reply
 
 ROUNDS = 9
 SHELL = "from IPython.core.interactiveshell import InteractiveShell; shell = InteractiveShell.instance()"
@@ -58,6 +61,43 @@ def builtin_model() -> None:
     print(f"builtin model: {n / one:,.0f} narratives/s; a run / the model alone: {run / one:.2f} ({n / run:,.0f}/s)")
 
 
+def durability() -> None:
+    """How long a reply that has arrived waits until its result is durable, at full load."""
+    arrived: dict[str, float] = {}
+    waited: list[float] = []
+    endpoint = ScriptedEndpoint(lambda _body: completion(answer(flag=False)))
+    served = {"provider": "scripted", "model_name": "m", "base_url": endpoint.url, "concurrency": 64}
+    spec = specs.complete(specs.Spec(name="bench", prompt=prompts.parse("Is it?"), data="sample", **served))
+    answerer = providers.answerer(spec)
+
+    class Stamped:
+        close = answerer.close
+
+        async def ask(self, question: Question) -> Reply | Failure:
+            outcome = await answerer.ask(question)
+            arrived[question.narrative_id] = time.perf_counter()
+            return outcome
+
+    class Watched(Hub):
+        def record(self, *arguments: Any, **more: Any) -> list[dict[str, Any]]:
+            stored = super().record(*arguments, **more)
+            now = time.perf_counter()
+            waited.extend(now - arrived[row["narrative_id"]] for row in stored if row["narrative_id"] in arrived)
+            return stored
+
+    courses.providers.answerer = lambda _spec: Stamped()
+    with tempfile.TemporaryDirectory() as folder, Watched.open(Path(folder) / "hub.db") as hub:
+        for _ in experiments.run(hub, experiments.Job(spec, datasets.read("sample"))):
+            pass
+    endpoint.close()
+    cuts = [1000 * cut for cut in statistics.quantiles(waited, n=100)]
+    print(
+        f"a reply that has arrived is durable after {cuts[49]:.0f} ms (median), {cuts[98]:.0f} ms (99th percentile), "
+        f"{1000 * max(waited):.0f} ms (most) of {len(waited):,}, concurrency 64, no latency"
+    )
+
+
 if __name__ == "__main__":
     loading()
     builtin_model()
+    durability()
