@@ -1,7 +1,6 @@
 import json
 import re
 from collections import Counter
-from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
@@ -13,6 +12,7 @@ from IPython.utils.capture import capture_output
 from exphub_magics import cards, datasets, experiments, metrics, prompts
 from exphub_magics.hub import Hub
 from exphub_magics.markup import LISTED, decimal, interval
+from markup_reader import Page
 
 SANITISED = {
     *("table", "thead", "tbody", "tr", "th", "td", "div", "b", "span", "details", "summary", "ul", "li", "code"),
@@ -60,29 +60,6 @@ def record(hub, frame, flags=FLAGS, *, prompt="Is it?", model="m", said=None, ra
 
 def card_of(hub, frame, *arguments, warnings=(), **more):
     return cards.scorecard(hub, record(hub, frame, *arguments, **more), warnings=warnings)
-
-
-class Page(HTMLParser):
-    """A card's tags, its words, and its table as rows of cells."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.words, self.rows = [], "", []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        self.words += "\n"
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("th", "td"):
-            self.rows[-1].append("")
-
-    def handle_data(self, data):
-        self.words += data
-        if self.tags[-1][0] in ("th", "td"):
-            self.rows[-1][-1] += data
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 import itertools
 import json
 import re
-from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
@@ -16,6 +15,7 @@ from exphub_magics.comparisons import Flip, NothingCommonError, compare, leaderb
 from exphub_magics.errors import ConfigError, UnknownNameError
 from exphub_magics.hub import Hub
 from exphub_magics.markup import decimal, interval
+from markup_reader import Page
 
 IDS = ("1-CME", "1-LE", "2-CME", "2-LE", "3-CME", "4-CME", "4-LE", "5-CME", "6-CME")
 SANITISED = {"table", "thead", "tbody", "tr", "th", "td", "div", "b", "details", "summary", "ul", "li", "code"}
@@ -63,29 +63,6 @@ def rows(labels, *, incidents=None):
             for n, label in enumerate(labels)
         ]
     )
-
-
-class Page(HTMLParser):
-    """The tags of some HTML, its words, and its table as rows of cells."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.words, self.rows = [], "", []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        self.words += "\n"
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("th", "td"):
-            self.rows[-1].append("")
-
-    def handle_data(self, data):
-        self.words += data
-        if self.tags[-1][0] in ("th", "td"):
-            self.rows[-1][-1] += data
 
 
 # --- which narratives count -------------------------------------------------------------------------------
