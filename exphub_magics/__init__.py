@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["estimates", "figures", "metrics", "overlaps", "pairing"],
+    submodules=["builtin", "estimates", "figures", "metrics", "overlaps", "pairing"],
     submod_attrs={
         "cards": ["Scorecard", "scorecard"],
         "comparisons": ["compare", "leaderboard"],
@@ -38,15 +38,15 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
         return magics.exphub(shell, line)
 
-    def experiment(line: str, cell: str) -> Any:
+    def experiment(line: str, cell: str | None = None) -> Any:
         """Put the cell's prompt to a model over every narrative: `%%experiment NAME --data FILE|FRAME|sample`.
 
-        `%%experiment --help` names every option.
+        `%experiment`, with nothing below it, names every option.
         """
         from exphub_magics import magics  # noqa: PLC0415 - paid for at the first use
 
-        return magics.experiment(shell, line, cell)
+        return magics.experiment(shell, line, cell) if cell is not None else magics.experiment(shell, "--help", "")
 
     register: Any = shell.register_magic_function
     register(exphub, "line", "exphub")
-    register(experiment, "cell", "experiment")
+    register(experiment, "line_cell", "experiment")

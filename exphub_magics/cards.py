@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+import lazy_loader
 from IPython import display
 
 from exphub_magics import comparisons, figures, metrics, prompts
@@ -20,7 +21,10 @@ from exphub_magics.hub import Hub, Row
 from exphub_magics.markup import LISTED, TITLES, columns, decimal, details, interval, table
 
 if TYPE_CHECKING:
+    import pandas as pd
     import plotly.graph_objects as go
+else:
+    pd = lazy_loader.load("pandas")
 
 SEED_COLUMNS = (
     "id",
@@ -74,6 +78,13 @@ class Scorecard:
     failures: tuple[tuple[str, str], ...]
     change: Change | None
     warnings: tuple[str, ...] = ()
+    wrong: tuple[Row, ...] = ()
+
+    @property
+    def errors(self) -> pd.DataFrame:
+        """The false negatives and false positives with their rationals and texts; the surest first."""
+        columns = ["narrative_id", "source", "error", "confidence", "rational", "narrative_text"]
+        return pd.DataFrame(self.wrong, columns=columns)
 
     @property
     def metrics(self) -> dict[str, dict[str, Any]]:
@@ -128,6 +139,7 @@ def scorecard(hub: Hub, experiment: int, *, warnings: Sequence[str] = ()) -> Sco
         failures=tuple((one["narrative_id"], one["error"] or "") for one in verdicts if one["status"] == "failed"),
         change=_change(hub, row, board),
         warnings=tuple(warnings),
+        wrong=tuple(hub.errors(experiment)),
     )
 
 

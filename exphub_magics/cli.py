@@ -172,7 +172,7 @@ def list_(session: Session) -> pd.DataFrame:
 @_JSON
 @click.pass_obj
 def show(session: Session, name: str) -> cards.Scorecard:
-    """One experiment's scorecard and chart. NAME is a name, name@version, an id or the beginning of a name.
+    """One experiment's scorecard, in a notebook with its chart; NAME may be name@version, an id or a beginning.
 
     Example: exphub show indicators@2
     """
@@ -214,7 +214,7 @@ def data(session: Session, file: str, columns: str | None) -> datasets.Profile:
 @_DB
 @click.pass_obj
 def export(session: Session, name: str, output: str) -> Path:
-    """Take an experiment's results out, with its id and fingerprint, without the narratives' texts.
+    """Take an experiment's results out, without the full texts; the rationales quote them: it is your data.
 
     Example: exphub export baseline -o baseline.csv
     """

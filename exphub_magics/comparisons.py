@@ -101,7 +101,8 @@ class Comparison:
 
     def _each(self) -> list[tuple[str, Pair, float | None]]:
         titles = [f"{self.names[0]} → {name}" for name in self.names[1:]]
-        return list(zip(titles, self.pairs, self.adjusted, strict=True))
+        alone = len(self.pairs) == 1  # one pair has nothing to be adjusted for
+        return list(zip(titles, self.pairs, [None] if alone else self.adjusted, strict=True))
 
     def _ipython_display_(self) -> None:
         """Show each pair's figures and flips, then the overlap chart."""
@@ -247,7 +248,7 @@ def _counted(pair: Pair) -> str:
 
 def _verdict(pair: Pair, adjusted: float | None) -> str:
     said = pair.comparison.verdict()
-    if adjusted is None or adjusted == pair.comparison.p_value:
+    if adjusted is None:
         return said
     shown = pairing.p_in_words(adjusted, places=3)
     means = "" if adjusted < LEVEL else ", not distinguishable"

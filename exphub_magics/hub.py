@@ -86,7 +86,7 @@ class Hub:
         memory = str(file) == ":memory:"
         if not memory and not file.exists():
             if not create:
-                raise HubError(f"there is no hub at {file}: `exphub run` makes one, --db names another")
+                raise HubError(f"there is no hub at {file}: `exphub run` makes one, --db or $EXPHUB_DB names another")
             if not file.parent.is_dir():
                 raise HubError(f"the folder of {file} does not exist: make it, or name another hub with --db")
         with _explained(file.name or str(path)):
@@ -341,6 +341,10 @@ class Hub:
         """Each narrative of an experiment with its result beside the manual flag."""
         return self._read("verdicts", experiment=experiment)
 
+    def errors(self, experiment: int) -> list[Row]:
+        """The narratives that an experiment flags otherwise than the coders, with their texts; the surest first."""
+        return self._read("errors", experiment=experiment)
+
     def tokens(self, experiment: int) -> Row:
         """What an experiment's replies took: replies, tokens, seconds, attempts, the models that served them."""
         return self._read("tokens", experiment=experiment)[0]
@@ -364,6 +368,10 @@ class Hub:
         exact = exact or [row for row in rows if name == str(row["id"])]
         if exact:
             return int(exact[-1]["id"])
+        base, at, _ = name.rpartition("@")
+        versions = [row["version"] for row in rows if row["name"] == base]
+        if at and versions:
+            raise UnknownNameError(f"{base!r} has no version like that: its versions are 1 to {versions[-1]}")
         near = [row for row in rows if name and row["name"].startswith(name)]
         if len({row["name"] for row in near}) == 1:
             return int(near[-1]["id"])

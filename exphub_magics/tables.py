@@ -143,7 +143,7 @@ def _refuse_no_file(path: Path, shown: str) -> None:
         others = [other.name for other in path.parent.iterdir() if other.suffix.lower() in _READERS]
     except OSError as error:
         raise DatasetError(f"{shown} cannot be read: {error.strerror or type(error).__name__}") from error
-    near = nearest(path.name, others) if others else "no data file is in that folder"
+    near = nearest(path.name, [*others, "sample"]) if others else "no data file is in that folder"
     raise DatasetError(f"no file {shown}: {near}")
 
 

@@ -138,6 +138,13 @@ class Notebook:
         """Press ■."""
         self.page.locator('[data-command="notebook:interrupt-kernel"], jp-button[title*="Interrupt"]').first.click()
 
+    def restart(self) -> None:
+        """Restart the kernel, as its menu does once one has said yes."""
+        self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()",
+        )
+        self.kernel("idle")
+
     def save(self) -> None:
         self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
 

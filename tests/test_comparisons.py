@@ -238,16 +238,22 @@ def test_a_pair_without_a_test_is_not_counted_among_those_adjusted_for(hub):
     three(hub)
     found = compare(hub, ["a", "d", "b"])
     assert found.adjusted == (None, pytest.approx(scipy.stats.binomtest(1, 13).pvalue))
-    assert "Holm" not in str(found)
+    assert "adjusted for the number of pairs (Holm) p = .003" in str(found)
+    assert str(found).count("Holm") == 1
 
 
 def test_an_adjusted_p_value_stands_beside_the_plain_one(hub):
     three(hub)
     parts = str(compare(hub, ["a", "c", "b"])).split("\n\n")
     assert [part.splitlines()[0] for part in parts] == ["a@1 → c@1", "a@1 → b@1"]
-    assert "Holm" not in parts[0]
+    assert "(Holm) p = .125, not distinguishable" in parts[0]
     assert "p = .003 (paired" in parts[1]
     assert "adjusted for the number of pairs (Holm) p = .007" in parts[1]
+
+
+def test_one_pair_alone_is_not_adjusted(hub):
+    three(hub)
+    assert "Holm" not in str(compare(hub, ["a", "b"]))
 
 
 def test_a_very_small_adjusted_p_value_is_not_shown_as_nought(hub):

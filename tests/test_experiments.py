@@ -304,3 +304,10 @@ def test_a_known_reply_that_could_not_be_read_is_asked_for_anew_and_counted_once
     last = go(hub, spec(demo, endpoint, name="all"))
     assert last.finished == 10
     assert last.statuses == {"failed": 9, "not_evaluable": 1}
+
+
+def test_what_a_prompt_gets_wrong_is_listed_with_its_text(hub, demo, scripted):
+    go(hub, spec(demo, scripted(by_words)))
+    errors = cards.scorecard(hub, 1).errors
+    assert errors[["narrative_id", "error"]].to_numpy().tolist() == [["3-CME", "false negative"]]
+    assert errors.loc[0, "narrative_text"] == "V told a friend that she was afraid to go home."

@@ -211,6 +211,8 @@ def test_a_name_is_found_by_version_id_and_prefix(hub):
     assert found == {"baseline": 2, "baseline@1": 1, "3": 3, "str": 3}
     with pytest.raises(UnknownNameError, match="did you mean 'strict'"):
         hub.find("strct")
+    with pytest.raises(UnknownNameError, match="its versions are 1 to 2"):
+        hub.find("baseline@9")
     register(hub, dataset, name="strong", fingerprint="x")
     with pytest.raises(UnknownNameError, match="begins more than one name: strict, strong"):
         hub.find("str")

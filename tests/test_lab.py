@@ -78,6 +78,12 @@ def test_a_person_runs_watches_stops_and_resumes_an_experiment(opened, scripted)
     evaluable = len(set(endpoint.narratives()))
     assert len(endpoint.requests) <= 2 * evaluable + 4, "what was answered was asked again"
 
+    asked = len(endpoint.requests)
+    notebook.restart()
+    notebook.run(0)
+    expect(notebook.run(1)).to_contain_text("first: nothing to ask: every narrative has its result")
+    assert len(endpoint.requests) == asked, "a new kernel asks anew"
+
     output = notebook.run(3)
     expect(output).to_contain_text("Since v1")
     expect(output).to_contain_text("Indirect evidence counts.")

@@ -91,7 +91,7 @@ def test_an_error_is_one_line_in_the_notebook(shell, capsys):
 def test_the_bare_magic_says_its_verbs_and_the_cell_its_options(shell, capsys):
     assert shell.run_line_magic("exphub", "") is None
     assert "  compare " in capsys.readouterr().out
-    shell.run_cell_magic("experiment", "--help", "\n")
+    shell.run_line_magic("experiment", "")
     assert "--temperature" in capsys.readouterr().out
 
 

@@ -25,7 +25,7 @@ CREATE TABLE datasets (  -- what was read, by content: a corrected label makes n
   read_at TIMESTAMP NOT NULL
 );
 
-CREATE TABLE narratives (  -- the only copy of a person's story
+CREATE TABLE narratives (  -- every text in full, once in the hub
   id INTEGER PRIMARY KEY,
   dataset_id INTEGER NOT NULL REFERENCES datasets (id),
   narrative_id TEXT NOT NULL,
