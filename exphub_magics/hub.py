@@ -371,7 +371,8 @@ class Hub:
         base, at, _ = name.rpartition("@")
         versions = [row["version"] for row in rows if row["name"] == base]
         if at and versions:
-            raise UnknownNameError(f"{base!r} has no version like that: its versions are 1 to {versions[-1]}")
+            there = f"its versions are 1 to {versions[-1]}" if len(versions) > 1 else "its only version is 1"
+            raise UnknownNameError(f"{base!r} has no such version: {there}")
         near = [row for row in rows if name and row["name"].startswith(name)]
         if len({row["name"] for row in near}) == 1:
             return int(near[-1]["id"])
