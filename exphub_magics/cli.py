@@ -26,13 +26,14 @@ from exphub_magics import (
     exports,
     listings,
     prompts,
+    providers,
     reports,
     specs,
     widgets,
 )
 from exphub_magics.configs import Configuration
 from exphub_magics.errors import ConfigError, ExphubError, nearest, unknown
-from exphub_magics.hub import Hub
+from exphub_magics.hub import Hub, where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,9 +54,16 @@ class Session:
     body: str = ""
     frames: dict[str, pd.DataFrame] = field(default_factory=dict)
 
-    def hub(self, *, create: bool = False) -> Hub:
-        """Open the hub; only what records something makes one."""
-        return Hub.open(self.db, create=create)
+    def hub(self) -> Hub:
+        """Open the hub to read it; it has to be there."""
+        return Hub.open(self.db, create=False)
+
+    def hub_for(self, jobs: Sequence[experiments.Job]) -> Hub:
+        """Open the hub to run experiments; one is made, unless a missing key means that nothing can be asked."""
+        if not where(self.db).exists():
+            for job in jobs:
+                providers.answerer(job.spec)
+        return Hub.open(self.db)
 
 
 class Verbs(click.Group):
@@ -122,7 +130,7 @@ def run(
     configuration = _narrowed(configs.read(config, data=data), only, said)
     states = _states(again)
     jobs = experiments.prepare_file(configuration)
-    with session.hub(create=True) as hub:
+    with session.hub_for(jobs) as hub:
         numbers = [experiments.follow(hub, job, session.progress(), again=states).experiment_id for job in jobs]
         board = comparisons.leaderboard(hub)
         return board[board["id"].isin(numbers)].reset_index(drop=True)
@@ -267,7 +275,7 @@ def experiment(session: Session, /, variable: str | None, **said: Any) -> tuple[
     Example: %%experiment baseline --data sample
     """
     job = experiments.prepare([_spec(session, {key: value for key, value in said.items() if value is not None})])[0]
-    with session.hub(create=True) as hub:
+    with session.hub_for([job]) as hub:
         last = experiments.follow(hub, job, session.progress())
         return cards.scorecard(hub, last.experiment_id, warnings=last.warnings), variable
 

@@ -185,6 +185,7 @@ def test_the_hosted_configuration_runs_unchanged_against_a_loopback_endpoint(pro
     endpoint = scripted(lambda _body: completion(answer(False)))
     code, _, err = exphub("run", str(shipped), "--data", rows, "--db", db)
     assert (code, "set the variable OPENAI_API_KEY" in err) == (1, True)
+    assert not Path(db).exists()
     monkeypatch.setenv("OPENAI_API_KEY", "canary")
     monkeypatch.setenv("OPENAI_BASE_URL", endpoint.url)
     code, out, err = exphub("run", str(shipped), "--data", rows, "--db", db, "--json")
