@@ -345,10 +345,6 @@ class Hub:
         """The narratives that an experiment flags otherwise than the coders, with their texts; the surest first."""
         return self._read("errors", experiment=experiment)
 
-    def tokens(self, experiment: int) -> Row:
-        """What an experiment's replies took: replies, tokens, seconds, attempts, the models that served them."""
-        return self._read("tokens", experiment=experiment)[0]
-
     def other_names(self, experiment: int) -> list[str]:
         """Other names under which the same prompt text was run."""
         return [row["name"] for row in self._read("same_prompt", experiment=experiment)]
