@@ -251,13 +251,14 @@ def said(reply: Reply) -> Row:
         "rational": answer.rational,
         "reasoning_steps": json.dumps(answer.reasoning_steps, ensure_ascii=False),
         "confidence": answer.confidence,
+        "p_true": None if answer.flag is None else reply.p_true,
         "error": answer.error,
         "reader": answers.READER,
     }
 
 
 _EMPTY: Row = dict.fromkeys(
-    ("rational", "flag", "reasoning_steps", "confidence", "request_hash", "error", "attempts", "reader")
+    ("rational", "flag", "reasoning_steps", "confidence", "p_true", "request_hash", "error", "attempts", "reader")
 )
 
 

@@ -39,6 +39,8 @@ class Reply:
     served_model: str | None = None
     system_fingerprint: str | None = None
     answer_format: str | None = None
+    parameters: str | None = None  # JSON: what was sent beside the model and the messages
+    p_true: float | None = None  # of the flag, from its token's logprobs
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     completion_tokens: int | None = None

@@ -17,10 +17,11 @@ ROOT = Path(__file__).parent.parent
 def tables() -> str:
     """The hub's tables with what each holds, and its views."""
     sql = ROOT / "exphub_magics" / "sql"
-    tables = re.findall(r"CREATE TABLE (\w+) \(  -- (.+)", (sql / "schema.sql").read_text())
-    views = re.findall(r"CREATE VIEW (\w+) AS  -- (.+)", (sql / "views.sql").read_text())
+    written = "\n".join((sql / f"{name}.sql").read_text() for name in ("schema", "views", "second"))
+    tables = re.findall(r"CREATE TABLE (\w+) \(  -- (.+)", written)
+    views = dict(re.findall(r"CREATE VIEW (\w+) AS  -- (.+)", written))
     lines = ["| table | what it holds |", "|---|---|", *(f"| `{name}` | {said} |" for name, said in tables)]
-    return "\n".join([*lines, "", f"Views over them: {', '.join(f'`{name}`' for name, _ in views)}."])
+    return "\n".join([*lines, "", f"Views over them: {', '.join(f'`{name}`' for name in views)}."])
 
 
 def verbs() -> str:
