@@ -197,9 +197,7 @@ class Hub(Storage):
             db.table("results").insert_all(
                 ({"experiment_id": experiment, "recorded_at": moment, **row} for row in results), replace=True
             )
-            narratives = json.dumps([row["narrative_id"] for row in results])
-            db.execute(sql("mark"), {"experiment": experiment, "narratives": narratives})
-            db.execute(sql("score"), {"experiment": experiment})
+            self.mark(db, experiment, [row["narrative_id"] for row in results])
         return list(results)
 
     def reopen(self, experiment: int) -> None:
@@ -215,8 +213,15 @@ class Hub(Storage):
     def _rescore(self, db: sqlite_utils.Database, dataset: int) -> None:
         """Labels moved: mark and score every experiment on the dataset anew."""
         for row in list(db.table("experiments").rows_where("dataset_id = ?", [dataset], select="id")):
-            db.execute(sql("mark"), {"experiment": row["id"], "narratives": None})
+            db.execute(sql("mark_all"), {"experiment": row["id"]})
             db.execute(sql("score"), {"experiment": row["id"]})
+
+    def mark(self, db: sqlite_utils.Database, experiment: int, narratives: Iterable[str]) -> None:
+        """Within a transaction: hold results against the manual flags, and score their experiment."""
+        (row,) = self.read("dataset_of", experiment=experiment)
+        for narrative in narratives:
+            db.execute(sql("mark"), {"experiment": experiment, "narrative": narrative, "dataset": row["dataset_id"]})
+        db.execute(sql("score"), {"experiment": experiment})
 
     # --- what is known ------------------------------------------------------------------------------------
 

@@ -1,14 +1,8 @@
--- Set the two is_ columns of an experiment's results, or of some of them, from the manual flags.
-UPDATE results SET
-  is_false_positive = (
-    SELECT results.flag AND NOT t.flag FROM experiments AS e
-    JOIN truth AS t ON t.dataset_id = e.dataset_id AND t.narrative_id = results.narrative_id
-    WHERE e.id = results.experiment_id
-  ),
-  is_false_negative = (
-    SELECT NOT results.flag AND t.flag FROM experiments AS e
-    JOIN truth AS t ON t.dataset_id = e.dataset_id AND t.narrative_id = results.narrative_id
-    WHERE e.id = results.experiment_id
-  )
-WHERE experiment_id = :experiment
-  AND (:narratives IS NULL OR narrative_id IN (SELECT value FROM json_each(:narratives)));
+-- Set the two is_ columns of one result from the manual flag. One at a time, since a bound narrative is looked up
+-- by its index, where a list of them would have the truth of the whole dataset worked out.
+UPDATE results SET (is_false_positive, is_false_negative) = (
+  SELECT results.flag AND NOT t.flag, NOT results.flag AND t.flag
+  FROM truth AS t
+  WHERE t.dataset_id = :dataset AND t.narrative_id = :narrative
+)
+WHERE experiment_id = :experiment AND narrative_id = :narrative;

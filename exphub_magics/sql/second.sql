@@ -47,6 +47,8 @@ ALTER TABLE responses ADD COLUMN cost REAL;  -- USD by the prices of the day; nu
 
 ALTER TABLE results ADD COLUMN p_true REAL;  -- beside the stated confidence: P(true) of the flag by its logprobs
 CREATE INDEX results_by_request ON results (request_hash);
+CREATE INDEX results_to_score ON results (experiment_id, flag, is_false_positive, is_false_negative);
+CREATE INDEX narratives_in_order ON narratives (dataset_id);
 
 DROP VIEW verdicts;
 CREATE VIEW verdicts AS  -- each result beside the manual flag

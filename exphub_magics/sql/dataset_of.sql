@@ -1,0 +1,2 @@
+-- The dataset that an experiment asks about.
+SELECT dataset_id FROM experiments WHERE id = :experiment;

@@ -1,0 +1,13 @@
+-- Set the two is_ columns of all of an experiment's results from the manual flags.
+UPDATE results SET
+  is_false_positive = (
+    SELECT results.flag AND NOT t.flag FROM experiments AS e
+    JOIN truth AS t ON t.dataset_id = e.dataset_id AND t.narrative_id = results.narrative_id
+    WHERE e.id = results.experiment_id
+  ),
+  is_false_negative = (
+    SELECT NOT results.flag AND t.flag FROM experiments AS e
+    JOIN truth AS t ON t.dataset_id = e.dataset_id AND t.narrative_id = results.narrative_id
+    WHERE e.id = results.experiment_id
+  )
+WHERE experiment_id = :experiment;
