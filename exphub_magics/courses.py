@@ -7,16 +7,14 @@ a batch is recorded, never between.
 from __future__ import annotations
 
 import json
-import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from exphub_magics import answers, engines, providers
 from exphub_magics.hub import Hub, Pending, Row
+from exphub_magics.interrupts import uninterrupted
 from exphub_magics.questions import Failure, Outcome, Question, Reply
 from exphub_magics.specs import Spec
 
@@ -264,19 +262,3 @@ _EMPTY: Row = dict.fromkeys(
 
 def _result(narrative_id: str, said: Row) -> Row:
     return {"narrative_id": narrative_id, **_EMPTY, **said}
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Hold an interrupt back until the block is through; only the main thread gets any."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _frame: held.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before or signal.default_int_handler)
-    if held:
-        raise KeyboardInterrupt

@@ -7,6 +7,7 @@ what is done, so that SQLite and displays are touched by one thread, and stoppin
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import threading
 from collections import deque
@@ -18,6 +19,7 @@ from exphub_magics.questions import Ask, Failure, Outcome, Question
 
 _T = TypeVar("_T")
 
+TICK_SECONDS = 0.5  # an empty batch comes at least so often, so that whoever iterates can look around
 GATHER_SECONDS = 0.03  # how long a batch waits for company once its first outcome is there
 MOST = 100  # outcomes a batch
 
@@ -27,6 +29,7 @@ def local(
     questions: Iterable[Question],
     *,
     concurrency: int,
+    room: Callable[[int], int | None] | None = None,
     close: Callable[[], Awaitable[None]] | None = None,
 ) -> Generator[list[Outcome]]:
     """Ask on this machine, up to `concurrency` at once.
@@ -36,6 +39,8 @@ def local(
     >>> sorted(failure.error for batch in local(echo, asked, concurrency=2) for _, failure in batch)
     ['0', '1', '2']
 
+    `room` says how many more questions may be sent while so many are open, None for as many as one likes; where
+    nothing is open and there is no room, that is the end. A batch is empty where nothing has finished for a while.
     An interrupt, or an ExphubError that `ask` raises, ends it after a last batch with what had finished by then;
     what was in flight is cancelled and has no outcome. Any other error is the failure of its question alone.
     `close` is awaited at the very end.
@@ -43,11 +48,10 @@ def local(
     loop = _Loop()
     pool = _Pool(ask, concurrency)
     feed = iter(questions)
-    ahead = concurrency + MOST
     try:
         loop.call(pool.start())
         while True:
-            fresh = list(itertools.islice(feed, max(0, ahead - pool.open)))
+            fresh = list(itertools.islice(feed, _wanted(pool, room)))
             if not fresh and not pool.open:
                 return
             yield loop.call(pool.exchange(fresh))
@@ -63,6 +67,14 @@ def local(
         if close is not None:
             loop.call(_awaited(close()))
         loop.close()
+
+
+def _wanted(pool: _Pool, room: Callable[[int], int | None] | None) -> int:
+    """How many questions to take from the feed: enough that no worker waits, no more than there is room for."""
+    limit = room(pool.open) if room is not None else None
+    if limit is None:
+        return max(0, pool.concurrency + MOST - pool.open)
+    return max(0, min(limit, pool.concurrency - pool.open))
 
 
 async def _awaited(work: Awaitable[_T]) -> _T:
@@ -102,8 +114,10 @@ class _Pool:
         for question in fresh:
             self.waiting.put_nowait(question)
         self.open += len(fresh)
-        await self.news.wait()
-        if len(self.finished) < min(MOST, self.open) and self.error is None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TICK_SECONDS):
+                await self.news.wait()
+        if 0 < len(self.finished) < min(MOST, self.open) and self.error is None:
             await asyncio.sleep(GATHER_SECONDS)
         if self.error is not None:
             raise self.error

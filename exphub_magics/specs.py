@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -67,6 +68,7 @@ class Spec:
     sample: int | None = None
     repeat: int = 1
     concurrency: int = 16
+    max_cost: float | None = None
     notes: str | None = None
     data_name: str | None = None
 
@@ -153,6 +155,7 @@ def problems_by_key(spec: Spec, *, environment: Mapping[str, str] | None = None)
         "sample": _count_problem("sample", spec.sample),
         "repeats": _count_problem("repeats", spec.repeat, MOST),
         "concurrency": _count_problem("concurrency", spec.concurrency, MOST),
+        "max_cost": _cost_problem(spec.max_cost),
     }
     return [(key, text) for key, text in found.items() if text]
 
@@ -223,6 +226,12 @@ def _temperature_problem(temperature: float | None) -> str | None:
     if temperature is None or 0 <= temperature <= 2:  # noqa: PLR2004 - the APIs' range
         return None
     return f"temperature {temperature} is not between 0 and 2"
+
+
+def _cost_problem(cost: float | None) -> str | None:
+    if cost is None or 0 <= cost < math.inf:
+        return None
+    return f"max_cost {cost} is no amount of money: name one in USD, such as 0.50"
 
 
 def _effort_problem(effort: str | None) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 
 from endpoint import answer, completion
 from exphub_magics import courses, experiments, prompts, specs
-from exphub_magics.courses import Progress, uninterrupted
+from exphub_magics.courses import Progress
 
 PROMPT = prompts.parse("Was the decedent hurt or threatened by a partner?")
 
@@ -178,23 +178,6 @@ def test_the_summary_columns_are_right_at_every_moment_of_a_run(hub, demo, scrip
 
 
 # --- interrupts -------------------------------------------------------------------------------------------
-
-
-def test_an_interrupt_within_the_block_comes_after_it():
-    through = False
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), uninterrupted():
-        os.kill(os.getpid(), signal.SIGINT)
-        through = True
-    assert through
-    assert signal.getsignal(signal.SIGINT) is before
-
-
-def test_an_error_within_the_block_leaves_interrupts_as_they_were():
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(ValueError, match="x"), uninterrupted():
-        raise ValueError("x")
-    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_thread_of_its_own_gets_no_interrupt_and_may_record(hub, demo):

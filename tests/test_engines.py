@@ -142,3 +142,36 @@ def test_an_interrupt_while_waiting_leaves_no_task_behind():
     )
     done = subprocess.run([sys.executable, "-X", "dev", "-c", script], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("stopped\n", "")
+
+
+def test_an_empty_batch_comes_while_nothing_finishes(monkeypatch):
+    monkeypatch.setattr(engines, "TICK_SECONDS", 0.02)
+
+    async def slow(question):
+        await asyncio.sleep(0.2)
+        return await echo(question)
+
+    batches = list(engines.local(slow, questions(2), concurrency=2))
+    assert [] in batches
+    assert sum(map(len, batches)) == 2
+
+
+def test_no_more_is_sent_than_there_is_room_for():
+    left = 7
+
+    def room(under_way):
+        return left - under_way
+
+    done = 0
+    for batch in engines.local(echo, questions(50), concurrency=4, room=room):
+        left -= len(batch)
+        done += len(batch)
+    assert done == 7
+
+
+def test_room_that_comes_back_is_used():
+    left, done = 2, 0
+    for batch in engines.local(echo, questions(50), concurrency=4, room=lambda under_way: left - under_way):
+        done += len(batch)
+        left = 2 if done < 20 else 0
+    assert done >= 20
