@@ -15,39 +15,9 @@ from dataclasses import dataclass, field, replace
 from exphub_magics import answers, engines, providers
 from exphub_magics.hub import Hub, Pending, Row
 from exphub_magics.interrupts import uninterrupted
+from exphub_magics.progress import Progress
 from exphub_magics.questions import Failure, Outcome, Question, Reply
 from exphub_magics.specs import Spec
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a run stands; `state` is `running`, `done` or `stopped`."""
-
-    experiment_id: int
-    name: str
-    state: str
-    total: int
-    statuses: Mapping[str, int]
-    positives: int
-    asked: int
-    recalled: int
-    seconds: float
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def finished(self) -> int:
-        """Narratives that have a result."""
-        return sum(self.statuses.values())
-
-    @property
-    def rate(self) -> float | None:
-        """Narratives asked a second, since this run began."""
-        return self.asked / self.seconds if self.asked and self.seconds else None
-
-    @property
-    def remaining_seconds(self) -> float | None:
-        """How long the rest will take at the present rate."""
-        return (self.total - self.finished) / self.rate if self.rate else None
 
 
 @dataclass(slots=True)

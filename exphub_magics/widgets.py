@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import lazy_loader
 from IPython import display
 
-from exphub_magics.courses import Progress
+from exphub_magics.prices import dollars
+from exphub_magics.progress import Progress
 
 if TYPE_CHECKING:
     import tqdm
@@ -21,6 +23,7 @@ else:
 Show: TypeAlias = Callable[[Progress], None]
 
 REFRESH_SECONDS = 0.2
+REASONS = 3  # of failures, named beside their number
 MINUTE, HOUR = 60, 3600
 
 
@@ -43,22 +46,48 @@ def moving(progress: Progress) -> str:
     parts = [f"{progress.finished:,} of {progress.total:,}", f"{progress.positives:,} flagged"]
     failed = progress.statuses.get("failed", 0)
     if failed:
-        parts.append(f"{failed:,} failed")
+        parts.append(f"{failed:,} failed{_classes(progress)}")
     if progress.rate is not None and progress.remaining_seconds is not None:
         parts += [f"{progress.rate:,.1f} a second", f"{span(progress.remaining_seconds)} to go"]
-    return " · ".join(parts)
+    return " · ".join([*parts, *_money(progress), *_load(progress)])
+
+
+def _classes(progress: Progress) -> str:
+    """The commonest reasons of failures, in brackets."""
+    counted = Counter(progress.failures or {}).most_common(REASONS)
+    return f" ({', '.join(f'{reason}: {n:,}' for reason, n in counted)})" if counted else ""
+
+
+def _money(progress: Progress) -> list[str]:
+    parts = []
+    if progress.spent is not None and (progress.spent or progress.limit is not None):
+        parts.append(dollars(progress.spent) + (f" of {dollars(progress.limit)}" if progress.limit is not None else ""))
+    if progress.cached is not None:
+        parts.append(f"{progress.cached:.0%} of the prompts cached")
+    return parts
+
+
+def _load(progress: Progress) -> list[str]:
+    """What an endpoint makes of the calls, where that is worth a word."""
+    parts = [f"{progress.retried:,} asked again"] if progress.retried else []
+    if progress.held >= 1:
+        parts.append(f"the endpoint asks to wait {span(progress.held)}")
+    elif progress.retried and progress.level is not None:
+        parts.append(f"{progress.level} at once")
+    return [*parts, *([progress.waiting] if progress.waiting else [])]
 
 
 def ended(progress: Progress) -> str:
     """What stays when a run has ended: no time, so that a notebook run again shows the same."""
     if progress.state == "stopped":
         rest = progress.total - progress.finished
-        return f"stopped: {progress.finished:,} narratives have their result, {rest:,} are left; run it again for these"
+        reason = progress.reason or f"{rest:,} are left; run it again for these"
+        return f"stopped: {progress.finished:,} narratives have their result, {reason}"
     idle = progress.statuses.get("not_evaluable", 0)
     if not progress.asked and not progress.recalled:
         return "nothing to ask: every narrative has its result"
     known = f", {progress.recalled:,} answered before" if progress.recalled else ""
-    return f"{progress.asked:,} asked{known}, {idle:,} not evaluable"
+    return ", ".join([f"{progress.asked:,} asked{known}", f"{idle:,} not evaluable", *_money(progress)])
 
 
 def in_cell() -> Show:
@@ -75,6 +104,7 @@ class _Cell:
     def __init__(self) -> None:
         self.bar: display.DisplayHandle | None = None
         self.shown = 0.0
+        self.estimated = False
 
     def __call__(self, progress: Progress) -> None:
         if self.bar is None:
@@ -82,6 +112,10 @@ class _Cell:
         if progress.state != "running":
             self.bar.update(_bundle("", ""), raw=True)
             words = f"{progress.name}: {ended(progress)}"
+            display.display(_bundle(f"<div>{escape(words)}</div>", words), raw=True)
+        elif progress.estimate is not None and not self.estimated:
+            self.estimated = True
+            words = f"{progress.name}: {progress.estimate}"
             display.display(_bundle(f"<div>{escape(words)}</div>", words), raw=True)
         elif time.monotonic() - self.shown >= REFRESH_SECONDS:
             self.shown = time.monotonic()
@@ -103,6 +137,7 @@ def on_terminal() -> Show:
 class _Line:
     def __init__(self) -> None:
         self.bar: Any = None
+        self.estimated = False
 
     def __call__(self, progress: Progress) -> None:
         if self.bar is None:
@@ -117,8 +152,12 @@ class _Line:
             )
             for warning in progress.warnings:
                 tqdm.tqdm.write(f"{progress.name}: note: {warning}", file=sys.stderr)
+        if progress.estimate is not None and not self.estimated:
+            self.estimated = True
+            tqdm.tqdm.write(f"{progress.name}: {progress.estimate}", file=sys.stderr)
         self.bar.update(progress.finished - self.bar.n)
-        self.bar.set_postfix_str(f"{progress.positives:,} flagged", refresh=False)
+        told = [f"{progress.positives:,} flagged", *_money(progress), *_load(progress)]
+        self.bar.set_postfix_str(", ".join(told), refresh=False)
         if progress.state != "running":
             self.bar.close()
             tqdm.tqdm.write(f"{progress.name}: {ended(progress)}", file=sys.stderr)
