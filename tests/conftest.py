@@ -20,6 +20,7 @@ settings.load_profile("exphub")
 
 VARIABLES = (
     "EXPHUB_DB",
+    "EXPHUB_PRICES",
     "OPENAI_API_KEY",
     "OPENAI_BASE_URL",
     "OPENROUTER_API_KEY",

@@ -223,6 +223,28 @@ class Hub(Storage):
             db.execute(sql("mark"), {"experiment": experiment, "narrative": narrative, "dataset": row["dataset_id"]})
         db.execute(sql("score"), {"experiment": experiment})
 
+    # --- who answers --------------------------------------------------------------------------------------
+
+    def form_of(self, provider: str, base_url: str, model_name: str) -> str | None:
+        """How an endpoint is to be asked, as it was found out in an earlier run; None for a new one."""
+        rows = self.read("form_of", provider=provider, base_url=base_url, model_name=model_name)
+        return str(rows[0]["form"]) if rows else None
+
+    def remember_form(self, provider: str, base_url: str, model_name: str, form: str) -> None:
+        """Keep what was found out about an endpoint."""
+        row = {"provider": provider, "base_url": base_url, "model_name": model_name, "form": form, "learnt_at": now()}
+        with self.writing() as db:
+            db.table("endpoints").insert(row, pk=("provider", "base_url", "model_name"), replace=True)
+
+    def history(self, provider: str, model_name: str, reasoning_effort: str | None, *, most: int) -> Row:
+        """What the latest replies of a model took, at most so many: their number, characters and tokens."""
+        asked = {"provider": provider, "model_name": model_name, "reasoning_effort": reasoning_effort}
+        return self.read("history", **asked, most=most)[0]
+
+    def spending(self, experiment: int) -> Row:
+        """What an experiment asked and paid for itself: replies, requests, tokens, USD."""
+        return self.read("spending", experiment=experiment)[0]
+
     # --- what is known ------------------------------------------------------------------------------------
 
     def leaderboard(self) -> list[Row]:
@@ -248,6 +270,14 @@ class Hub(Storage):
     def same_texts(self, first: int, second: int) -> set[str]:
         """Ids of the narratives that two datasets share, text included."""
         return {row["narrative_id"] for row in self.read("same_texts", first=first, second=second)}
+
+    def names(self) -> list[Row]:
+        """Every experiment's id, name, version and fingerprint, the oldest first."""
+        return self.read("names")
+
+    def counts(self, experiment: int) -> Row:
+        """An experiment's counts by outcome and by status."""
+        return self.read("counts_of", experiment=experiment)[0]
 
     def find(self, name: str) -> int:
         """The id of an experiment by name (its latest version), `name@version`, id or unique prefix.

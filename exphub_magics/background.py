@@ -1,0 +1,122 @@
+"""A run that goes on in a thread of its own while other cells work."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from exphub_magics import cards, experiments
+from exphub_magics.errors import ExphubError
+from exphub_magics.hub import Hub
+from exphub_magics.progress import Progress
+
+JOIN_SECONDS = 0.2  # a waiting thread of Python's hears an interrupt between two looks only
+
+
+class Background:
+    """The handle of a run under way: `.progress` says where it stands, `.stop()` ends it, `.wait()` its scorecard.
+
+    Nothing hangs on the handle: a run whose handle is lost goes on, and what it answered is in the hub.
+    """
+
+    def __init__(self, db: str | Path | None, job: experiments.Job, again: Sequence[str] = ()) -> None:
+        self.name = job.spec.name
+        self.progress: Progress | None = None
+        self.error: BaseException | None = None
+        self._db, self._job, self._again = db, job, again
+        self._show: Callable[[Progress], None] = _unseen
+        self._stopping = threading.Event()
+        self._news = threading.Event()
+        self._thread = threading.Thread(target=self._work, name=f"exphub {self.name}", daemon=True)
+
+    @classmethod
+    def start(
+        cls,
+        db: str | Path | None,
+        job: experiments.Job,
+        *,
+        again: Sequence[str] = (),
+        show: Callable[[Progress], None] | None = None,
+    ) -> Background:
+        """Start a run and return once it is registered and has its lease.
+
+        Raises:
+            ExphubError: when it cannot begin, in this cell and not in some later one.
+        """
+        run = cls(db, job, again)
+        run._thread.start()
+        while not run._news.wait(JOIN_SECONDS):
+            pass
+        if isinstance(run.error, ExphubError):
+            raise run.error
+        if show is not None and run.progress is not None:
+            show(run.progress)  # from the cell's own thread, so that the display is the cell's
+            run._show = show
+        return run
+
+    @property
+    def state(self) -> str:
+        """`running`, `done`, `stopped` or `failed`."""
+        if self._thread.is_alive():
+            return "running"
+        if self.error is not None and not isinstance(self.error, KeyboardInterrupt):
+            return "failed"
+        return self.progress.state if self.progress else "stopped"
+
+    def stop(self) -> None:
+        """Ask the run to stop; it does within a second, and everything answered is kept."""
+        self._stopping.set()
+
+    def wait(self, timeout: float | None = None) -> cards.Scorecard:
+        """Wait until the run has ended, and read its scorecard; an interrupt ends the waiting, not the run.
+
+        Args:
+            timeout: seconds; None waits as long as it takes.
+
+        Raises:
+            TimeoutError: when the run still goes on.
+            ExphubError: what ended the run.
+        """
+        self._join(timeout)
+        if self.error is not None and not isinstance(self.error, KeyboardInterrupt):
+            raise self.error
+        if self.progress is None:
+            raise ExphubError(f"{self.name} was stopped before it began: run it again")
+        with Hub.open(self._db) as hub:
+            return cards.scorecard(hub, self.progress.experiment_id, warnings=self.progress.warnings)
+
+    def _join(self, timeout: float | None) -> None:
+        waited = 0.0
+        while self._thread.is_alive():
+            if timeout is not None and waited >= timeout:
+                raise TimeoutError(f"{self.name} still goes on: .stop() stops it")
+            self._thread.join(JOIN_SECONDS)
+            waited += JOIN_SECONDS
+
+    def _work(self) -> None:
+        try:
+            with Hub.open(self._db) as hub:
+                experiments.follow(hub, self._job, self._look, again=self._again)
+        except BaseException as error:  # noqa: BLE001 - it is raised again by wait(), in the caller's thread
+            self.error = error
+        finally:
+            self._news.set()
+            if self.progress is not None and self.error is not None:
+                self._show(self.progress)
+
+    def _look(self, progress: Progress) -> None:
+        self.progress = progress
+        self._news.set()
+        self._show(progress)
+        if self._stopping.is_set() and progress.state == "running":
+            raise KeyboardInterrupt  # follow() has the run record what has finished
+
+    def __repr__(self) -> str:
+        progress = self.progress
+        told = f", {progress.finished:,} of {progress.total:,}" if progress else ""
+        return f"<run of {self.name!r} in the background: {self.state}{told}; .progress, .stop(), .wait()>"
+
+
+def _unseen(_progress: Progress) -> None:
+    """Nobody looks."""

@@ -1,0 +1,2 @@
+-- An experiment's counts.
+SELECT * FROM confusion WHERE experiment_id = :experiment;
