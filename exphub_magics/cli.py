@@ -25,12 +25,16 @@ from exphub_magics import (
     experiments,
     exports,
     listings,
+    moves,
     prompts,
     providers,
+    repeats,
     reports,
+    rereading,
     specs,
     widgets,
 )
+from exphub_magics.background import Background
 from exphub_magics.configs import Configuration
 from exphub_magics.errors import ConfigError, ExphubError, nearest, unknown
 from exphub_magics.hub import Hub, where
@@ -51,8 +55,11 @@ class Session:
     db: str | None = None
     as_json: bool = False
     progress: Callable[[], widgets.Show] = widgets.on_terminal
+    lasting: Callable[[], widgets.Show] = widgets.on_terminal
     body: str = ""
     frames: dict[str, pd.DataFrame] = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)  # why experiments stopped before their end
+    beside: repeats.Repeats | None = None  # what is to be shown with the value, or in its place
 
     def hub(self) -> Hub:
         """Open the hub to read it; it has to be there."""
@@ -98,6 +105,9 @@ _DATA = click.option("--data", metavar="FILE", help="The dataset: a file, or sam
 _COLUMNS = click.option("--columns", metavar="MAP", help='What is what: "text=…,flag=…,narrative_id=…".')
 _SAMPLE = click.option("--sample", type=click.IntRange(1), metavar="N", help="Ask N narratives drawn at random.")
 _SEED = click.option("--seed", type=int, metavar="S", help="Which draw (0), and the model's seed where it takes one.")
+_MAX_COST = click.option(
+    "--max-cost", type=click.FloatRange(0), metavar="USD", help="Stop before more is spent; 0 shows the estimate alone."
+)
 _CONCURRENCY = click.option("--concurrency", type=click.IntRange(1, 1000), metavar="N", help="Calls at once (16).")
 
 
@@ -117,21 +127,35 @@ def cli() -> None:
 @_SEED
 @click.option("--again", metavar="STATES", help="Ask these states anew too: salvaged, refused, ok.")
 @_CONCURRENCY
+@_MAX_COST
 @_DB
 @_JSON
 @click.pass_obj
 def run(
-    session: Session, /, config: str, only: Sequence[str], again: str | None, data: str | None, **said: Any
+    session: Session,
+    /,
+    config: str,
+    only: Sequence[str],
+    again: str | None,
+    data: str | None,
+    max_cost: float | None,
+    **said: Any,
 ) -> pd.DataFrame:
     """Run the experiments of a configuration file, or what is left of them.
 
     Example: exphub run config/experiments.yml --only baseline
+
+    --max-cost is for all of them together, what they have spent before included.
     """
     configuration = _narrowed(configs.read(config, data=data), only, said)
     states = _states(again)
     jobs = experiments.prepare_file(configuration)
     with session.hub_for(jobs) as hub:
-        numbers = [experiments.follow(hub, job, session.progress(), again=states).experiment_id for job in jobs]
+        ended = list(experiments.follow_all(hub, jobs, session.progress, again=states, max_cost=max_cost))
+        session.reasons = [f"{last.name}: {last.reason}" for last in ended if last.reason]
+        numbers = [last.experiment_id for last in ended]
+        if any(job.spec.repeat > 1 for job in jobs):
+            session.beside = repeats.Repeats(repeats.table(hub, numbers))
         board = comparisons.leaderboard(hub)
         return board[board["id"].isin(numbers)].reset_index(drop=True)
 
@@ -141,16 +165,21 @@ def _narrowed(configuration: Configuration, only: Sequence[str], said: dict[str,
     names = [spec.name for spec in configuration.specs]
     if not configuration.problems:
         for name in only:
-            if name not in names:
+            if not any(_is(spec_name, name) for spec_name in names):
                 raise unknown("experiment", name, names)
     given = {key: value for key, value in said.items() if value is not None}
     kept = [
         (line, replace(spec, **given))
         for line, spec in zip(configuration.lines, configuration.specs, strict=True)
-        if not only or spec.name in only
+        if not only or any(_is(spec.name, name) for name in only)
     ]
     lines, chosen = tuple(line for line, _ in kept), tuple(spec for _, spec in kept)
     return replace(configuration, lines=lines, specs=chosen)
+
+
+def _is(name: str, wanted: str) -> bool:
+    """Whether an experiment is the one wanted, or of its matrix."""
+    return name == wanted or name.startswith(f"{wanted} · ")
 
 
 def _states(text: str | None) -> tuple[str, ...]:
@@ -244,6 +273,24 @@ def report(session: Session, names: Sequence[str], output: str) -> Path:
         return reports.report(hub, names, output=output)
 
 
+@cli.command()
+@click.argument("names", nargs=-1, metavar="NAME …")
+@click.option("--all", "every", is_flag=True, help="Every experiment in the hub.")
+@click.option("--apply", is_flag=True, help="Let it count; without, what moves is only shown.")
+@click.option("--reader", metavar="VERSION", help="Put back what an earlier version of the reader made of the replies.")
+@click.option("--from", "file", metavar="FILE", help="Take replies that another tool paid for: by id, with their text.")
+@_DB
+@_JSON
+@click.pass_obj
+def reread(session: Session, /, names: Sequence[str], **said: Any) -> moves.Rereading:
+    """Read stored replies anew with today's parser, ask nobody, and show what moves before it counts.
+
+    Example: exphub reread indicators --apply
+    """
+    with session.hub() as hub:
+        return rereading.named(hub, names, **said)
+
+
 # --- the cell ---------------------------------------------------------------------------------------------
 
 
@@ -265,17 +312,23 @@ def report(session: Session, names: Sequence[str], output: str) -> Path:
 @click.option("--max-tokens", type=click.IntRange(1), metavar="N")
 @click.option("--repeat", type=click.IntRange(1), metavar="K", help="A deliberate repeat, asked anew.")
 @_CONCURRENCY
+@_MAX_COST
+@click.option("--background", is_flag=True, help="Return a handle at once, and let other cells work meanwhile.")
 @click.option("--notes", metavar="TEXT")
 @click.option("--as", "variable", metavar="VARIABLE", help="Name the scorecard.")
 @_DB
 @click.pass_obj
-def experiment(session: Session, /, variable: str | None, **said: Any) -> tuple[cards.Scorecard, str | None]:
+def experiment(
+    session: Session, /, variable: str | None, *, background: bool, **said: Any
+) -> tuple[cards.Scorecard | Background, str | None]:
     """Put the cell's prompt to a model over every narrative of a dataset.
 
     Example: %%experiment baseline --data sample
     """
     job = experiments.prepare([_spec(session, {key: value for key, value in said.items() if value is not None})])[0]
     with session.hub_for([job]) as hub:
+        if background:
+            return Background.start(where(session.db), job, show=session.lasting()), variable
         last = experiments.follow(hub, job, session.progress())
         return cards.scorecard(hub, last.experiment_id, warnings=last.warnings), variable
 
@@ -317,7 +370,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail("interrupted; everything answered is kept, run it again for the rest", INTERRUPTED)
     if value is None or isinstance(value, int):
         sys.exit(value or 0)
-    _print(shown_json(value) if session.as_json else shown(value))
+    _print(shown_json(value) if session.as_json else shown(session.beside or value))
+    if session.reasons:
+        _fail("; ".join(session.reasons), ExphubError.exit_code)
     if isinstance(value, pd.DataFrame) and "failed" in value and value["failed"].sum() and _ran(arguments):
         _fail(f"{value['failed'].sum()} narratives failed; run it again to ask only these", FAILED)
 

@@ -322,12 +322,20 @@ def _source_of(column: str, sources: Iterable[str]) -> str | None:
 def _no_text(table: Table, free: Sequence[str]) -> DatasetError:
     near = nearest("narrative", free)
     candidates = free or table.columns
-    longest = _one_line(max(candidates, key=lambda column: sum(map(len, table.column(column)))))
+    longest = _one_line(_longest(table, candidates))
     meant = f" ({near})" if near.startswith("did you") else ""
     return DatasetError(
         f"{table.name} has no column for the text among {_listed(table.columns)}{meant}; "
         f'say which it is, for example: --columns "text={longest}"'
     )
+
+
+def _longest(table: Table, candidates: Iterable[str]) -> str:
+    lengths = dict.fromkeys(table.columns, 0)
+    for row in table.rows:
+        for column, cell in zip(table.columns, row, strict=True):
+            lengths[column] += len(cell)
+    return max(candidates, key=lengths.__getitem__)
 
 
 def _listed(columns: Sequence[str], shown: int = 12) -> str:

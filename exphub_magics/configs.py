@@ -7,7 +7,9 @@ written, and every problem is reported with its line, all in one message, before
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,13 @@ from typing import Any
 import yaml
 
 from exphub_magics import prompts
-from exphub_magics.errors import ConfigError, nearest
-from exphub_magics.specs import BUILTIN, SAMPLE, Spec, complete, problems_by_key
+from exphub_magics.errors import ConfigError, named, nearest
+from exphub_magics.specs import BUILTIN, MOST, SAMPLE, Spec, complete, problems_by_key
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 8
-_COLUMNS, _MATRIX = "columns", "matrix"
+MAX_EXPERIMENTS = 1000  # of a file, all combinations and repeats: more is a slip of the key
+_COLUMNS, _MATRIX, _REPEATS = "columns", "matrix", "repeats"
 _UNREAD = prompts.parse("(unread)")  # stands for a prompt that is wrong, so that what is beside it is checked
 _UNNAMED = "(unnamed)"
 
@@ -47,6 +50,7 @@ _SCALARS: Mapping[str, Callable[[str], Any]] = {
     "sample": _whole,
     "repeats": _whole,
     "concurrency": _whole,
+    "max_cost": float,
 }
 _KINDS: Mapping[Callable[[str], Any], str] = {str: "text", float: "a number", _whole: "a whole number"}
 KEYS = (*_SCALARS, _COLUMNS, _MATRIX)
@@ -81,9 +85,9 @@ class Configuration:
             return
         if len(found) == 1:
             line, text = found[0]
-            raise ConfigError(f"{self.path}, line {line}: {text}")
+            raise ConfigError(f"{named(self.path)}, line {line}: {text}")
         listed = "\n".join(f"  line {line}: {text}" for line, text in found)
-        raise ConfigError(f"{len(found)} problems in {self.path}; nothing was run:\n{listed}")
+        raise ConfigError(f"{len(found)} problems in {named(self.path)}; nothing was run:\n{listed}")
 
 
 def read(path: str, *, data: str | None = None) -> Configuration:
@@ -94,7 +98,7 @@ def read(path: str, *, data: str | None = None) -> Configuration:
     """
     root = _compose(path)
     if not isinstance(root, yaml.SequenceNode):
-        raise ConfigError(f"{path} is no list of experiments: begin each with '- experiment_name: …'")
+        raise ConfigError(f"{named(path)} is no list of experiments: begin each with '- experiment_name: …'")
     reader = _Reader(Path(path).parent, data)
     specs = [(node.start_mark.line + 1, spec) for node in root.value for spec in reader.entry(node)]
     if not root.value:
@@ -116,19 +120,19 @@ def read_text(path: str, *, folder: Path, what: str) -> str:
     if file is None:
         folders = {candidate.parent for candidate in candidates if _is_there(candidate.parent)}
         near = sorted({other.name for one in folders for other in one.glob("*") if other.is_file()})
-        raise ConfigError(f"{what} {path!r} does not exist: {nearest(Path(path).name, near)}")
+        raise ConfigError(f"{what} {named(path)!r} does not exist: {nearest(Path(path).name, near)}")
     if not file.is_file():
-        raise ConfigError(f"{what} {path!r} is no regular file")
+        raise ConfigError(f"{what} {named(path)!r} is no regular file")
     allowed = [here.resolve(), (here / folder).resolve()]
     if not any(file.resolve().is_relative_to(root) for root in allowed):
-        raise ConfigError(f"{what} {path!r} lies outside the working directory: copy it in")
+        raise ConfigError(f"{what} {named(path)!r} lies outside the working directory: copy it in")
     if file.stat().st_size > MAX_BYTES:
-        raise ConfigError(f"{what} {path!r} is larger than {MAX_BYTES:,} bytes: is it the right file?")
+        raise ConfigError(f"{what} {named(path)!r} is larger than {MAX_BYTES:,} bytes: is it the right file?")
     try:
         return file.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:
         reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
-        raise ConfigError(f"{what} {path!r} cannot be read: {reason}") from error
+        raise ConfigError(f"{what} {named(path)!r} cannot be read: {reason}") from error
 
 
 def _is_there(path: Path) -> bool:
@@ -141,21 +145,21 @@ def _is_there(path: Path) -> bool:
 def _compose(path: str) -> yaml.Node | None:
     file = Path(path)
     if not file.is_file():
-        near = sorted(str(other) for ending in ("*.yml", "*.yaml") for other in file.parent.glob(ending))
-        raise ConfigError(f"configuration {path!r} does not exist: {nearest(path, near)}")
+        near = sorted(named(str(other)) for ending in ("*.yml", "*.yaml") for other in file.parent.glob(ending))
+        raise ConfigError(f"configuration {named(path)!r} does not exist: {nearest(named(path), near)}")
     if file.stat().st_size > MAX_BYTES:
-        raise ConfigError(f"{path} is larger than {MAX_BYTES:,} bytes: is it a list of experiments?")
+        raise ConfigError(f"{named(path)} is larger than {MAX_BYTES:,} bytes: is it a list of experiments?")
     try:
         text = file.read_text(encoding="utf-8-sig")
         _refuse_bombs(path, text)
         return yaml.compose(text, Loader=yaml.SafeLoader)
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text: save it as UTF-8") from error
+        raise ConfigError(f"{named(path)} is not UTF-8 text: save it as UTF-8") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path}, line {line}: this is no YAML: {error.problem}") from error
+        raise ConfigError(f"{named(path)}, line {line}: this is no YAML: {error.problem}") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is no YAML: {str(error).splitlines()[0]}") from error
+        raise ConfigError(f"{named(path)} is no YAML: {str(error).splitlines()[0]}") from error
 
 
 def _refuse_bombs(path: str, text: str) -> None:
@@ -163,10 +167,10 @@ def _refuse_bombs(path: str, text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            raise ConfigError(f"{path} uses an alias (*name): write the value out")
+            raise ConfigError(f"{named(path)} uses an alias (*name): write the value out")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
-            raise ConfigError(f"{path} is nested too deeply to be a list of experiments")
+            raise ConfigError(f"{named(path)} is nested too deeply to be a list of experiments")
 
 
 class _Reader:
@@ -175,6 +179,7 @@ class _Reader:
     def __init__(self, folder: Path, data: str | None) -> None:
         self.folder, self.data = folder, data
         self.problems: list[Problem] = []
+        self.experiments = 0  # that the entries read so far come to
 
     def note(self, node: yaml.Node, text: str) -> None:
         self.problems.append(Problem(node.start_mark.line + 1, text))
@@ -189,8 +194,11 @@ class _Reader:
         lines = _key_nodes(node)
         matrix = values.pop(_MATRIX, {})
         good = {key: value for key, value in values.items() if value is not None}
-        for combination in self.combinations(matrix):
-            yield from self.specs(node, lines, good, combination)
+        if self.too_many(matrix, good.get(_REPEATS, 1), lines.get(_MATRIX, lines.get(_REPEATS, node))):
+            # One of them is enough to say what else is wrong with the entry.
+            matrix, good = {key: values[:1] for key, values in matrix.items()}, good | {_REPEATS: 1}
+        for label, combination in _combinations(matrix):
+            yield from self.specs(node, lines, good, label, combination)
 
     def mapping(self, node: yaml.MappingNode, known: tuple[str, ...], what: str) -> dict[str, yaml.Node]:
         """Key → node, with unknown and repeated keys noted."""
@@ -241,14 +249,29 @@ class _Reader:
             if not isinstance(values, yaml.SequenceNode) or not values.value:
                 self.note(values, f"matrix: {key} is a list of values, such as [a, b]")
                 continue
-            read = [self.scalar(key, inner) for inner in values.value]
-            varied[key] = [value for value in read if value is not None]
-        return varied
+            varied[key] = self.different(key, values)
+        return {key: values for key, values in varied.items() if values}
 
-    def combinations(self, matrix: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
-        varied = {key: values for key, values in matrix.items() if values}
-        for values in itertools.product(*varied.values()):
-            yield dict(zip(varied, values, strict=True))
+    def different(self, key: str, node: yaml.SequenceNode) -> list[Any]:
+        """The values of a list that can be read, each once."""
+        found: list[Any] = []
+        for inner in node.value:
+            value = self.scalar(key, inner)
+            if value in found:
+                self.note(inner, f"matrix: {key} lists {inner.value} twice")
+            elif value is not None:
+                found.append(value)
+        return found
+
+    def too_many(self, matrix: Mapping[str, Sequence[Any]], repeats: int, where: yaml.Node) -> bool:
+        """Whether an entry makes the file larger than any that is meant, which is noted once."""
+        repeats = repeats if 1 <= repeats <= MOST else 1  # any other number is a problem of its own
+        before = self.experiments
+        self.experiments += math.prod(map(len, matrix.values())) * repeats
+        if before <= MAX_EXPERIMENTS < self.experiments:
+            more = f"{self.experiments:,} experiments, every combination and repeat counted"
+            self.note(where, f"the file comes to {more}, and may hold {MAX_EXPERIMENTS:,}: list fewer values")
+        return self.experiments > MAX_EXPERIMENTS
 
     def require(self, node: yaml.Node, values: Mapping[str, Any]) -> None:
         if "experiment_name" not in values:
@@ -268,12 +291,13 @@ class _Reader:
         node: yaml.Node,
         lines: Mapping[str, yaml.Node],
         good: Mapping[str, Any],
+        label: str,
         combination: Mapping[str, Any],
     ) -> Iterator[Spec]:
         said = {"data": self.data, **good, **combination}
-        name, repeats = said.pop("experiment_name", _UNNAMED), said.pop("repeats", 1)
-        if combination:
-            name += " · " + ", ".join(str(value) for value in combination.values())
+        name, repeats = said.pop("experiment_name", _UNNAMED), said.pop(_REPEATS, 1)
+        if label:
+            name += f" · {label}"
         prompt = self.prompt(lines, said) or _UNREAD
         if "provider" in lines and "provider" not in said:
             said["provider"] = "OpenAI"  # the provider is noted: no other value is to be judged by the default one
@@ -298,10 +322,9 @@ class _Reader:
                 text = read_text(file, folder=self.folder, what="prompt_file")
             return prompts.parse(text)
         except ConfigError as error:
-            said_whole = file is None or repr(file) in str(error)
-            self.note(
-                lines["prompt" if file is None else "prompt_file"], str(error) if said_whole else f"{file}: {error}"
-            )
+            said_whole = file is None or repr(named(file)) in str(error)
+            text = str(error) if said_whole else f"{named(file)}: {error}"
+            self.note(lines["prompt" if file is None else "prompt_file"], text)
             return None
 
 
@@ -313,3 +336,29 @@ def _key_nodes(entry: yaml.MappingNode) -> dict[str, yaml.Node]:
             found |= {str(varied.value): varied for varied, _ in value.value}
         found[str(key.value)] = key
     return found
+
+
+def _combinations(matrix: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every combination of a matrix's values, with what it is called; of no matrix the one that varies nothing."""
+    named = [zip(_labels(values), values, strict=True) for values in matrix.values()]
+    for chosen in itertools.product(*named):
+        yield ", ".join(label for label, _ in chosen), dict(zip(matrix, (value for _, value in chosen), strict=True))
+
+
+def _labels(values: Sequence[Any]) -> list[str]:
+    """What a matrix's values are called: of a path, as many of its last parts as tell it from the others.
+
+    >>> _labels([0.0, 0.5]), _labels(["prompts/strict.txt", "prompts/v2/plain.txt"]), _labels(["meta/llama-3", "gpt-4"])
+    (['0', '0.5'], ['strict', 'plain'], ['llama-3', 'gpt-4'])
+    >>> _labels(["a/strict.txt", "b/strict.txt"]), _labels(["strict.txt", "strict.md"])
+    (['a/strict', 'b/strict'], ['strict.txt', 'strict.md'])
+    """
+    texts = [str(value).removesuffix(".0") if isinstance(value, float) else str(value) for value in values]
+    # An '@' in a name would be read as a version.
+    paths = [[part for part in re.split(r"[\\/]", text.replace("@", "-")) if part not in ("", ".")] for text in texts]
+    for depth in range(1, max(map(len, paths), default=0) + 1):
+        for ending in (r"(?<=.)\.(txt|md|prompt|gguf)$", r"$"):
+            shown = [re.sub(ending, "", "/".join(path[-depth:])) for path in paths]
+            if len(set(shown)) == len(shown):
+                return shown
+    return [f"{text.replace('@', '-')} ({number})" for number, text in enumerate(texts, start=1)]

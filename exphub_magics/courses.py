@@ -6,18 +6,28 @@ a batch is recorded, never between.
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from exphub_magics import answers, engines, providers
-from exphub_magics.hub import Hub, Pending, Row
+from exphub_magics import answers, engines, forms, providers
+from exphub_magics.bills import Bill
+from exphub_magics.errors import LockedError
+from exphub_magics.hub import Hub, Lease, Pending, Row
 from exphub_magics.interrupts import uninterrupted
 from exphub_magics.progress import Progress
 from exphub_magics.questions import Failure, Outcome, Question, Reply
-from exphub_magics.specs import Spec
+from exphub_magics.specs import BUILTIN, Spec, endpoint
+
+PATIENCE = 600.0  # seconds that another program may keep the hub locked
+LOOK = 0.5  # seconds between two tries
+ROOM_BYTES = 4_000  # kept free in the hub for each reply that is under way
+STANDING = ("ok", "salvaged", "refused", "not_evaluable")
+SAMPLED = 200  # questions that the estimate is made from
 
 
 @dataclass(slots=True)
@@ -29,28 +39,69 @@ class Course:
     experiment: int
     total: int
     warnings: tuple[str, ...]
+    lease: Lease | None = None
     statuses: Counter[str] = field(default_factory=Counter)
     positives: int = 0
     asked: int = 0
     recalled: int = 0
     earlier: dict[str, tuple[str, object]] = field(default_factory=dict)  # answers that are asked for anew
     fresh: set[str] = field(default_factory=set)  # hashes of the questions that this run has had answered
+    failures: Counter[str] = field(default_factory=Counter)  # of this run, by class
     began: float = field(default_factory=time.monotonic)
+    answerer: providers.Builtin | providers.Endpoint | None = None
+    bill: Bill | None = None
+    unkept: tuple[list[Row], list[Row]] = ([], [])  # the results and replies at hand, until they are recorded
 
-    def progress(self, state: str) -> Progress:
-        """Where the run stands."""
+    def progress(self, state: str = "running", reason: str | None = None) -> Progress:
+        """Where the run stands; a sign of life for whoever else wants the experiment."""
+        if self.lease is not None and state == "running":
+            self.lease.beat()
         return Progress(
             self.experiment,
             self.spec.name,
             state,
             self.total,
-            dict(self.statuses),
+            dict(+self.statuses),
             self.positives,
             self.asked,
             self.recalled,
             time.monotonic() - self.began,
             self.warnings,
+            reason=reason,
+            failures=dict(self.failures),
+            **(self.bill.shown() if self.bill else {}),
+            **_load(self.answerer),
         )
+
+    def reserve(self) -> None:
+        """Make sure that the replies to all that is under way can be kept."""
+        if self.bill is None:
+            return  # the builtin model's answers cost nothing
+        under_way = self.spec.concurrency + engines.MOST
+        self.hub.reserve(ROOM_BYTES * under_way, under_way)
+
+    def known_form(self) -> forms.Form | None:
+        """How the endpoint took its questions in an earlier run."""
+        spec, url = self.spec, endpoint(self.spec).base_url or ""
+        found = self.hub.form_of(spec.provider, url, spec.model)
+        return None if found is None else forms.Form.of(found)
+
+    def begin(self, again: Sequence[str]) -> None:
+        """Count the results that stand; those in a state of `again` and the failed ones count once they come anew."""
+        counts = self.hub.counts(self.experiment)
+        self.statuses.update({status: counts[status] for status in STANDING if counts[status]})
+        self.positives = counts["positives"]
+        for row in self.hub.verdicts(self.experiment) if again else ():
+            if row["status"] in again:
+                self.earlier[row["narrative_id"]] = (row["status"], row["flag"])
+                self.statuses[row["status"]] -= 1
+                self.positives -= bool(row["flag"])
+
+    def last(self) -> Progress:
+        """Where the run ended: done, or stopped since there is no more money for it."""
+        if sum(self.statuses.values()) >= self.total or self.bill is None:
+            return self.progress("done")
+        return self.progress("stopped", self.bill.ended())
 
     def count(self, status: str, flag: object) -> None:
         """Count a result; one that is asked anew counts once it has come."""
@@ -68,9 +119,19 @@ class Course:
         """Store a batch so that an interrupt comes before or after it, never between."""
         if not results:
             return
-        with uninterrupted():
-            for row in self.hub.record(self.experiment, results, responses, read=said):
+        with uninterrupted(), self.hub.briefly(LOOK):
+            stored = self.hub.record(self.experiment, results, responses, read=said, lease=self.lease)
+            self.unkept = ([], [])
+            self.fresh.update(row["question_hash"] for row in responses)
+            for row in stored:
                 self.count(row["status"], row["flag"])
+
+
+def _load(answerer: providers.Builtin | providers.Endpoint | None) -> dict[str, Any]:
+    """How an endpoint bears the calls, as a Progress says it."""
+    if not isinstance(answerer, providers.Endpoint):
+        return {}
+    return {"retried": answerer.retried, "level": answerer.pace.level, "held": answerer.pace.held_seconds}
 
 
 # --- answers known already --------------------------------------------------------------------------------
@@ -81,7 +142,7 @@ def memory(course: Course) -> Generator[Progress]:
     for chunk in _chunks(course.hub.pending(course.experiment)):
         left = _record_known(course, chunk)
         course.recalled += sum(one.placeholder is None for one in chunk) - len(left)
-        yield course.progress("running")
+        yield course.progress()
 
 
 def _record_known(course: Course, chunk: Sequence[Pending]) -> list[Question]:
@@ -132,24 +193,51 @@ def ask(course: Course, again: Sequence[str]) -> Generator[Progress]:
     """Ask the rest, and record what comes back batch by batch."""
     waiting: dict[str, list[str]] = {}
     questions = _questions(course, ("failed", *again), waiting)
-    first = next(questions, None)
-    if first is None:
+    sampled = list(itertools.islice(questions, SAMPLED))
+    if not sampled:
         return
-    answerer = providers.answerer(course.spec)
-    course.hub.reopen(course.experiment)
+    known = course.known_form()
+    course.answerer = answerer = providers.answerer(course.spec, form=known)
+    if course.spec.provider != BUILTIN:
+        calls = course.total - sum(course.statuses.values())
+        course.bill = Bill.of(course.hub, course.spec, course.experiment, sampled, calls=calls)
+        yield course.progress()
+    course.hub.reopen(course.experiment, lease=course.lease)
     stream = engines.local(
-        answerer.ask, _chain(first, questions), concurrency=course.spec.concurrency, close=answerer.close
+        answerer.ask,
+        itertools.chain(sampled, questions),
+        concurrency=course.spec.concurrency,
+        room=course.bill.budget.room if course.bill else None,
+        close=answerer.close,
     )
     try:
+        course.reserve()  # before anything is paid for
         for batch in stream:
-            _record_batch(course, batch, waiting)
-            yield course.progress("running")
+            course.unkept = _rows(course, batch, waiting)
+            yield from _kept(course)
+            known = _remember(course, known)
+            course.reserve()
+            yield course.progress()
     except KeyboardInterrupt as interrupt:
-        for batch in _rest(stream, interrupt):
-            _record_batch(course, batch, waiting)
+        rest = list(_rest(stream, interrupt))
+        course.record(*course.unkept)
+        for batch in rest:
+            course.record(*_rows(course, batch, waiting))
         raise
     finally:
         stream.close()
+
+
+def _kept(course: Course) -> Generator[Progress]:
+    """Record a batch; while another program keeps the hub locked, say so and try again."""
+    began = time.monotonic()
+    while course.unkept[0]:
+        try:
+            course.record(*course.unkept)
+        except LockedError:
+            if time.monotonic() - began > PATIENCE:
+                raise
+            yield replace(course.progress(), waiting="another program keeps the hub locked: close it there")
 
 
 def _rest(stream: Generator[list[Outcome]], interrupt: KeyboardInterrupt) -> Iterator[list[Outcome]]:
@@ -161,9 +249,14 @@ def _rest(stream: Generator[list[Outcome]], interrupt: KeyboardInterrupt) -> Ite
         return
 
 
-def _chain(first: Question, rest: Iterator[Question]) -> Iterator[Question]:
-    yield first
-    yield from rest
+def _remember(course: Course, known: forms.Form | None) -> forms.Form | None:
+    """Keep what was found out about an endpoint, once it has answered; what the hub knows then."""
+    answerer = course.answerer
+    if not isinstance(answerer, providers.Endpoint) or not answerer.settled or answerer.form == known:
+        return known
+    spec, url = course.spec, endpoint(course.spec).base_url or ""
+    course.hub.remember_form(spec.provider, url, spec.model, answerer.form.as_json())
+    return answerer.form
 
 
 def _questions(course: Course, states: Sequence[str], waiting: dict[str, list[str]]) -> Iterator[Question]:
@@ -181,27 +274,29 @@ def _questions(course: Course, states: Sequence[str], waiting: dict[str, list[st
             yield question
 
 
-def _record_batch(course: Course, batch: Sequence[Outcome], waiting: dict[str, list[str]]) -> None:
+def _rows(course: Course, batch: Sequence[Outcome], waiting: dict[str, list[str]]) -> tuple[list[Row], list[Row]]:
+    """What a batch says: its results and its replies."""
     results, responses = [], []
     for question, outcome in batch:
         asked_for = waiting.pop(question.request_hash)
         course.asked += 1
         if isinstance(outcome, Failure):
             failed = {"status": "failed", "error": outcome.error, "attempts": outcome.attempts}
+            course.failures[outcome.error.partition(":")[0]] += len(asked_for)
             results += [_result(one, failed) for one in asked_for if not course.keeps(one)]
             continue
-        responses.append(_response(question, outcome))
+        responses.append(_response(question, outcome, course.bill.add(outcome) if course.bill else None))
         results += [_read(one, question.request_hash, outcome, outcome.attempts) for one in asked_for]
-    course.record(results, responses)
-    course.fresh.update(row["question_hash"] for row in responses)
+    return results, responses
 
 
-def _response(question: Question, reply: Reply) -> Row:
+def _response(question: Question, reply: Reply, cost: float | None) -> Row:
     return {
         "request_hash": question.request_hash,
         "question_hash": question.question_hash,
         "asking": question.asking,
         **{name: getattr(reply, name) for name in Reply.__dataclass_fields__},
+        "cost": cost,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PureWindowsPath
@@ -15,6 +15,7 @@ import lazy_loader
 
 from exphub_magics.columns import ColumnMap, Layout, assign, canonical_columns, parse_columns
 from exphub_magics.errors import DatasetError
+from exphub_magics.narratives import SHOWN, Flag, Gathering, Narrative, Narratives, few
 from exphub_magics.placeholders import PLACEHOLDER_RULE, placeholder
 from exphub_magics.specs import SAMPLE
 from exphub_magics.tables import DATES, LONG_NUMBERS, SAFE_DIGITS, Table, from_frame, read_table
@@ -29,13 +30,16 @@ __all__ = [
     "SAMPLE",
     "Dataset",
     "Narrative",
+    "Narratives",
     "Profile",
     "parse_columns",
     "placeholder",
     "read",
 ]
 
-Flag: TypeAlias = bool | None
+_Keys: TypeAlias = Mapping[str, list[str]]  # the cells of ids, sources and flags, by role
+_Row: TypeAlias = tuple[Narrative, Flag]
+_Pair: TypeAlias = tuple[Flag, object]  # a manual flag, and what a fact says
 
 _FLAGS: dict[str, Flag] = {
     **dict.fromkeys(("1", "1.0", "true", "yes", "y", "positive"), True),
@@ -44,19 +48,6 @@ _FLAGS: dict[str, Flag] = {
 }
 _ABSENT = object()
 _ENOUGH, _REPEATS = 10, 0.95  # a fact that agrees so well with so many manual flags repeats them
-_SHOWN = 5  # ids, rows or values named in one message
-
-
-@dataclass(frozen=True, slots=True)
-class Narrative:
-    """One text about one incident; `placeholder` says why it cannot be evaluated, if it cannot."""
-
-    narrative_id: str
-    incident_id: str
-    source: str | None
-    text: str
-    facts: dict[str, str]
-    placeholder: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +85,16 @@ class Dataset:
     """Narratives with their manual flags; who is unlabelled is in neither map of labels.
 
     `sha256` is that of the narratives (ids, incident, source, text, facts): a corrected label, other
-    row order or another file format leaves it as it is.
+    row order or another file format leaves it as it is. The narratives are kept in a spool, not in memory.
     """
 
     name: str
     sha256: str
-    narratives: tuple[Narrative, ...]
+    narratives: Narratives
     labels: dict[str, bool]
     incident_labels: dict[str, bool]
     profile: Profile
     restricted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    narrative: Narrative
-    flag: Flag
 
 
 def read(
@@ -140,32 +125,31 @@ def read(
     said = canonical_columns(columns)
     table = _table(source, name)
     chosen = assign(table, said)
-    incidents, rows = _long_rows(table, chosen) if chosen.layout == "long" else _wide_rows(table, chosen)
-    merged = _merged(rows, table.name)
-    narratives = tuple(row.narrative for row in merged)
-    labels = {row.narrative.narrative_id: row.flag for row in merged if row.flag is not None}
-    incident_labels = _incident_labels(table, chosen, incidents)
-    sha256 = _sha256(narratives)  # with every fact: which of them repeats the flag, a corrected label may change
-    of_incidents = {one.narrative_id: incident_labels.get(one.incident_id) for one in narratives}
-    repeating = _repeating(chosen, narratives, of_incidents) | _repeating(chosen, narratives, labels)
-    narratives = tuple(_without(repeating, narrative) for narrative in narratives)
+    keys = table.cells({role: column for role, column in chosen.roles.items() if role.partition(".")[0] != "text"})
+    incidents, rows = _long_rows(table, chosen, keys) if chosen.layout == "long" else _wide_rows(table, chosen, keys)
+    gathered = _gathered(rows, chosen, table.name)
+    labels = {one: flag for one, flag in zip(gathered.ids, gathered.flags, strict=True) if flag is not None}
+    incident_labels = _incident_labels(table, chosen, incidents, _flags(table, chosen, keys, "incident_flag"))
+    # with every fact: which of them repeats the flag, a corrected label may change
+    sha256 = _sha256(gathered.narratives, gathered.ids)
+    repeating = _repeating(gathered.narratives, incident_labels, labels)
     profile = Profile(
-        **_counts(narratives, labels),
-        **_label_counts(table, chosen, rows, labels),
-        duplicates=len(rows) - len(merged),
+        **_counts(gathered, labels),
+        **_label_counts(keys, gathered, labels),
         encoding=table.encoding,
         columns=_columns(chosen, repeating),
         warnings=(
             *table.warnings,
-            *_column_warnings(table, chosen),
+            *_column_warnings(table, chosen, keys),
             *repeating.values(),
-            *_warnings(rows, narratives, incident_labels),
+            *_warnings(gathered, incident_labels),
         ),
         layout=chosen.layout,
         incident_labels=len(incident_labels),
     )
     refuse_lost_labels(profile, table.name)
     called = PureWindowsPath(name or table.name).name  # never a path, whichever system wrote it
+    narratives = gathered.narratives.without(repeating)
     return Dataset(called, sha256, narratives, labels, incident_labels, profile, restricted)
 
 
@@ -203,172 +187,135 @@ def _home(path: Path) -> Path:
         return path
 
 
-def _long_rows(table: Table, chosen: ColumnMap) -> tuple[list[str], list[_Row]]:
+def _long_rows(table: Table, chosen: ColumnMap, keys: _Keys) -> tuple[list[str], Iterator[_Row]]:
     """One narrative a row, and the incident of each row."""
-    ids, incidents = _ids(table, chosen)
-    sources = [source.strip() or None for source in _cells(table, chosen, "source")]
-    parts = zip(
-        ids,
-        incidents,
-        sources,
-        table.column(chosen.roles["text"]),
-        _facts(table, chosen),
-        _flags(table, chosen.roles.get("flag")),
-        strict=True,
+    ids, incidents = _ids(table, chosen, keys)
+    sources = (source.strip() or None for source in keys.get("source", [""] * len(ids)))
+    flags = _flags(table, chosen, keys, "flag")
+    place, facts = table.columns.index(chosen.roles["text"]), _facts(table, chosen)
+    parts = zip(ids, incidents, sources, table.rows, flags, strict=True)
+    rows = (
+        (_narrative(narrative_id, incident, source, row[place], facts(row)), flag)
+        for narrative_id, incident, source, row, flag in parts
     )
-    return incidents, [_row(*narrative, flag=flag) for *narrative, flag in parts]
-
-
-def _wide_rows(table: Table, chosen: ColumnMap) -> tuple[list[str], list[_Row]]:
-    """Several narratives a row; where text and label are both missing, the incident has no such narrative."""
-    column = chosen.roles["incident_id"]
-    incidents = list(table.column(column))
-    _refuse_blank(table, column)
-    facts = _facts(table, chosen)
-    rows: list[_Row] = []
-    by_source = [
-        (
-            source,
-            table.column(chosen.roles[f"text.{source}"]),
-            _flags(table, chosen.roles.get(f"flag.{source}")),
-        )
-        for source in chosen.sources
-    ]
-    for place, incident in enumerate(incidents):
-        for source, texts, flags in by_source:
-            if texts[place].strip() or flags[place] is not None:
-                narrative_id = f"{incident}-{source}"
-                rows.append(_row(narrative_id, incident, source, texts[place], facts[place], flag=flags[place]))
-    if not rows:
-        raise DatasetError(f"{table.name} holds no narrative: the text columns are blank in every row")
     return incidents, rows
 
 
-def _row(narrative_id: str, incident: str, source: str | None, text: str, facts: dict[str, str], *, flag: Flag) -> _Row:
-    return _Row(Narrative(narrative_id, incident, source, text, facts, placeholder(text)), flag)
+def _wide_rows(table: Table, chosen: ColumnMap, keys: _Keys) -> tuple[list[str], Iterator[_Row]]:
+    """Several narratives a row; where text and label are both missing, the incident has no such narrative."""
+    _refuse_blank(table, chosen, keys, "incident_id")
+    incidents, facts = keys["incident_id"], _facts(table, chosen)
+    by_source = [
+        (source, table.columns.index(chosen.roles[f"text.{source}"]), _flags(table, chosen, keys, f"flag.{source}"))
+        for source in chosen.sources
+    ]
+    rows = (
+        (_narrative(f"{incident}-{source}", incident, source, row[place], facts(row)), flags[number])
+        for number, (incident, row) in enumerate(zip(incidents, table.rows, strict=True))
+        for source, place, flags in by_source
+        if row[place].strip() or flags[number] is not None
+    )
+    return incidents, rows
 
 
-def _ids(table: Table, chosen: ColumnMap) -> tuple[list[str], list[str]]:
+def _narrative(narrative_id: str, incident: str, source: str | None, text: str, facts: dict[str, str]) -> Narrative:
+    return Narrative(narrative_id, incident, source, text, facts, placeholder(text))
+
+
+def _ids(table: Table, chosen: ColumnMap, keys: _Keys) -> tuple[list[str], list[str]]:
     """The narratives' and the incidents' ids, each made from the other where a column is missing."""
-    if "narrative_id" in chosen.roles:
-        _refuse_blank(table, chosen.roles["narrative_id"])
-        ids = _cells(table, chosen, "narrative_id")
-        incidents = _cells(table, chosen, "incident_id")
-        return ids, [incident if incident.strip() else own for own, incident in zip(ids, incidents, strict=True)]
-    _refuse_blank(table, chosen.roles["incident_id"])
-    incidents = _cells(table, chosen, "incident_id")
-    sources = [source.strip() for source in _cells(table, chosen, "source")]
+    blank = [""] * len(table.rows)
+    if "narrative_id" in keys:
+        _refuse_blank(table, chosen, keys, "narrative_id")
+        pairs = zip(keys["narrative_id"], keys.get("incident_id", blank), strict=True)
+        return keys["narrative_id"], [incident if incident.strip() else own for own, incident in pairs]
+    _refuse_blank(table, chosen, keys, "incident_id")
+    sources = (source.strip() for source in keys.get("source", blank))
+    incidents = keys["incident_id"]
     return [f"{i}-{s}" if s else i for i, s in zip(incidents, sources, strict=True)], incidents
 
 
-def _cells(table: Table, chosen: ColumnMap, role: str) -> list[str]:
-    column = chosen.roles.get(role)
-    return list(table.column(column)) if column else [""] * len(table.rows)
-
-
-def _refuse_blank(table: Table, column: str) -> None:
-    blank = [number for number, cell in zip(table.numbers, table.column(column), strict=True) if not cell.strip()]
+def _refuse_blank(table: Table, chosen: ColumnMap, keys: _Keys, role: str) -> None:
+    blank = [number for number, cell in zip(table.numbers, keys[role], strict=True) if not cell.strip()]
     if blank:
-        raise DatasetError(f"{table.name}: the id in column {column!r} is blank in row {_few(blank)}: give each an id")
+        column = chosen.roles[role]
+        raise DatasetError(f"{table.name}: the id in column {column!r} is blank in row {few(blank)}: give each an id")
 
 
-def _facts(table: Table, chosen: ColumnMap) -> list[dict[str, str]]:
+def _facts(table: Table, chosen: ColumnMap) -> Callable[[Sequence[str]], dict[str, str]]:
     places = [(fact, table.columns.index(fact)) for fact in chosen.facts]
-    return [{fact: row[place] for fact, place in places} for row in table.rows]
+    return lambda row: {fact: row[place] for fact, place in places}
 
 
-def _flags(table: Table, column: str | None) -> list[Flag]:
+def _flags(table: Table, chosen: ColumnMap, keys: _Keys, role: str) -> list[Flag]:
     """The manual flags of a column; what is no flag and no known word for none is an error, never a no."""
-    if not column:
+    if role not in keys:
         return [None] * len(table.rows)
-    cells = [cell.strip().casefold() for cell in table.column(column)]
     odd: dict[str, list[int]] = defaultdict(list)
-    for number, cell in zip(table.numbers, cells, strict=True):
-        if cell not in _FLAGS:
-            odd[cell[:30]].append(number)
+    flags: list[Flag] = []
+    for number, cell in zip(table.numbers, keys[role], strict=True):
+        folded = cell.strip().casefold()
+        if folded not in _FLAGS:
+            odd[folded[:30]].append(number)
+        flags.append(_FLAGS.get(folded))
     if odd:
-        found = "; ".join(f"{value!r} in row {_few(rows)}" for value, rows in list(odd.items())[:_SHOWN])
+        found = "; ".join(f"{value!r} in row {few(rows)}" for value, rows in list(odd.items())[:SHOWN])
         raise DatasetError(
-            f"{table.name}: column {column!r} holds {found}; a flag is 1/0, TRUE/FALSE, yes/no, "
+            f"{table.name}: column {chosen.roles[role]!r} holds {found}; a flag is 1/0, TRUE/FALSE, yes/no, "
             "positive/negative, or blank where nobody knows: mend them, or name the flag with --columns"
         )
-    return [_FLAGS[cell] for cell in cells]
+    return flags
 
 
-def _few(items: Iterable[object]) -> str:
-    named = [str(item) for item in items]
-    return ", ".join(named[:_SHOWN]) + (f" … ({len(named)} in all)" if len(named) > _SHOWN else "")
+def _gathered(rows: Iterable[_Row], chosen: ColumnMap, name: str) -> Gathering:
+    gathered = Gathering(chosen.facts)
+    for one, flag in rows:
+        gathered.add(one, flag)
+    if not gathered.rows:
+        raise DatasetError(f"{name} holds no narrative: the text columns are blank in every row")
+    gathered.merge(name)
+    return gathered
 
 
-def _merged(rows: Iterable[_Row], name: str) -> list[_Row]:
-    """Read repeated rows once; what contradicts itself under one id is an error."""
-    groups: dict[str, list[_Row]] = defaultdict(list)
-    for row in rows:
-        groups[row.narrative.narrative_id].append(row)
-    repeated = {narrative_id: group for narrative_id, group in groups.items() if len(group) > 1}
-    clashes: dict[str, Callable[[_Row], object]] = {
-        "different texts under one id": lambda row: row.narrative.text,
-        "different incidents or sources under one id": lambda row: (
-            row.narrative.incident_id,
-            row.narrative.source,
-        ),
-        "a label that is both yes and no": lambda row: row.flag if row.flag is not None else _ABSENT,
-    }
-    for clash, value in clashes.items():
-        ids = [i for i, group in repeated.items() if len({value(row) for row in group} - {_ABSENT}) > 1]
-        if ids:
-            raise DatasetError(f"{name} has {clash}: {_few(ids)}; give each narrative one row and an id of its own")
-    return [_one(group) for group in groups.values()]
-
-
-def _one(group: Sequence[_Row]) -> _Row:
-    """The row that repeated rows make together; facts that differ stand side by side."""
-    first = group[0]
-    if len(group) == 1:
-        return first
-    facts = {
-        fact: " | ".join(sorted({row.narrative.facts[fact] for row in group} - {""})) for fact in first.narrative.facts
-    }
-    flag = next((row.flag for row in group if row.flag is not None), None)
-    return _Row(replace(first.narrative, facts=facts), flag)
-
-
-def _incident_labels(table: Table, chosen: ColumnMap, incidents: Sequence[str]) -> dict[str, bool]:
+def _incident_labels(
+    table: Table, chosen: ColumnMap, incidents: Iterable[str], flags: Iterable[Flag]
+) -> dict[str, bool]:
     labels: dict[str, bool] = {}
     torn: dict[str, None] = {}
-    for incident, flag in zip(incidents, _flags(table, chosen.roles.get("incident_flag")), strict=True):
+    for incident, flag in zip(incidents, flags, strict=True):
         if flag is not None and labels.setdefault(incident, flag) is not flag:
             torn[incident] = None
     if torn:
         column = chosen.roles["incident_flag"]
         raise DatasetError(
             f"{table.name}: column {column!r}, taken for the incident's own flag, is both yes and no for "
-            f'{_few(torn)}: mend it, or leave it out with --columns "incident_flag="'
+            f'{few(torn)}: mend it, or leave it out with --columns "incident_flag="'
         )
     return labels
 
 
-def _counts(narratives: Sequence[Narrative], labels: Mapping[str, bool]) -> dict[str, int]:
-    positive = sum(labels.values())
+def _counts(gathered: Gathering, labels: Mapping[str, bool]) -> dict[str, int]:
+    narratives, positive = len(gathered.spool), sum(labels.values())
     return {
-        "narratives": len(narratives),
-        "incidents": len({narrative.incident_id for narrative in narratives}),
+        "narratives": narratives,
+        "incidents": len(gathered.incidents),
         "positive": positive,
         "negative": len(labels) - positive,
-        "unlabelled": len(narratives) - len(labels),
-        "placeholders": sum(narrative.placeholder is not None for narrative in narratives),
+        "unlabelled": narratives - len(labels),
+        "placeholders": gathered.placeholders,
+        "duplicates": gathered.rows - narratives,
     }
 
 
-def _label_counts(table: Table, chosen: ColumnMap, rows: Sequence[_Row], labels: Mapping[str, bool]) -> dict[str, int]:
+def _label_counts(keys: _Keys, gathered: Gathering, labels: Mapping[str, bool]) -> dict[str, int]:
     """Count the labels where they stand and where they went, each on its own way."""
-    columns = [column for key, column in chosen.roles.items() if key.partition(".")[0] == "flag"]
-    cells = [cell for column in columns for cell in table.column(column) if cell.strip()]
+    cells = Counter(cell for role, column in keys.items() if role.partition(".")[0] == "flag" for cell in column)
+    filled = {cell: count for cell, count in cells.items() if cell.strip()}
     return {
-        "labels_in_file": len(cells),
+        "labels_in_file": sum(filled.values()),
         "labels_kept": len(labels),
-        "labels_repeated": sum(row.flag is not None for row in rows) - len(labels),
-        "labels_unknown": sum(_FLAGS[cell.strip().casefold()] is None for cell in cells),
+        "labels_repeated": gathered.flagged - len(labels),
+        "labels_unknown": sum(n for cell, n in filled.items() if _FLAGS[cell.strip().casefold()] is None),
     }
 
 
@@ -377,22 +324,36 @@ def _columns(chosen: ColumnMap, repeating: Iterable[str]) -> dict[str, str | lis
     return {**chosen.roles, "facts": facts, "withheld": [*chosen.withheld, *repeating]}
 
 
-def _repeating(chosen: ColumnMap, narratives: Sequence[Narrative], flags: Mapping[str, Flag]) -> dict[str, str]:
-    """The facts that say what the manual flag says, whatever their names: a warning for each."""
-    found: dict[str, str] = {}
-    for fact in chosen.facts:
-        held = {one.narrative_id: _yes_no(one.facts[fact]) for one in narratives if one.facts[fact].strip()}
-        if _ABSENT in held.values():
-            continue
-        pairs = [(flags.get(i), said) for i, said in held.items() if flags.get(i) is not None and said is not None]
-        agreed = sum(flag == said for flag, said in pairs)
-        varied = len({flag for flag, _ in pairs}) == len({said for _, said in pairs}) == 2  # noqa: PLR2004 yes and no
-        if varied and len(pairs) >= _ENOUGH and agreed >= _REPEATS * len(pairs):
-            found[fact] = (
-                f"column {fact!r} says what the manual flag says for {agreed} of {len(pairs)} narratives, "
-                "so no prompt sees it"
-            )
-    return found
+def _repeating(
+    narratives: Narratives, incident_labels: Mapping[str, bool], labels: Mapping[str, bool]
+) -> dict[str, str]:
+    """The facts that say what a manual flag says, whatever their names: a warning for each."""
+    pairs = {fact: (Counter[_Pair](), Counter[_Pair]()) for fact in narratives.facts}
+    for one in narratives:
+        flags = (incident_labels.get(one.incident_id), labels.get(one.narrative_id))
+        for fact in [fact for fact in pairs if one.facts[fact].strip()]:
+            said = _yes_no(one.facts[fact])
+            if said is _ABSENT:
+                del pairs[fact]
+                continue
+            for counted, flag in zip(pairs[fact], flags, strict=True):
+                counted[flag, said] += 1
+        if not pairs:
+            break
+    by_incident = {fact: _repeats(fact, counted) for fact, (counted, _) in pairs.items()}
+    by_label = {fact: _repeats(fact, counted) for fact, (_, counted) in pairs.items()}
+    found = [*by_incident.items(), *by_label.items()]
+    return {fact: warning for fact, warning in found if warning}
+
+
+def _repeats(fact: str, counted: Mapping[_Pair, int]) -> str | None:
+    both = {pair: count for pair, count in counted.items() if None not in pair}
+    total, agreed = sum(both.values()), sum(count for (flag, said), count in both.items() if flag == said)
+    varied = len({flag for flag, _ in both}) == len({said for _, said in both}) == 2  # noqa: PLR2004 yes and no
+    if not varied or total < _ENOUGH or agreed < _REPEATS * total:
+        return None
+    said = f"what the manual flag says for {agreed} of {total} narratives"
+    return f"column {fact!r} says {said}, so no prompt sees it"
 
 
 def _yes_no(cell: str) -> object:
@@ -403,20 +364,14 @@ def _yes_no(cell: str) -> object:
     return values.pop() if len(values) == 1 else None
 
 
-def _without(facts: Iterable[str], narrative: Narrative) -> Narrative:
-    hidden = set(facts)
-    kept = {fact: value for fact, value in narrative.facts.items() if fact not in hidden}
-    return replace(narrative, facts=kept) if hidden else narrative
-
-
-def _column_warnings(table: Table, chosen: ColumnMap) -> Iterator[str]:
+def _column_warnings(table: Table, chosen: ColumnMap, keys: _Keys) -> Iterator[str]:
     for role in ("narrative_id", "incident_id"):
         column = chosen.roles.get(role, "")
         if (column, DATES) in table.remarks:
             yield f"column {column!r} holds dates: check that a spreadsheet did not make them of ids"
         if (column, LONG_NUMBERS) in table.remarks:
             yield f"column {column!r} holds numbers of over {SAFE_DIGITS} digits, rounded: keep ids as text"
-        edged = sum(cell != cell.strip() for cell in _cells(table, chosen, role))
+        edged = sum(cell != cell.strip() for cell in keys.get(role, ()))
         if edged:
             yield f"{edged} ids in column {column!r} begin or end with a blank, which is part of the id"
     if not any(key.partition(".")[0] in {"flag", "incident_flag"} for key in chosen.roles):
@@ -427,24 +382,24 @@ def _column_warnings(table: Table, chosen: ColumnMap) -> Iterator[str]:
         yield f"column {column!r} may be a label, so no prompt sees it; if it is the flag: {hint}"
 
 
-def _warnings(
-    rows: Sequence[_Row], narratives: Sequence[Narrative], incident_labels: Mapping[str, bool]
-) -> Iterator[str]:
-    if len(rows) > len(narratives):
-        yield f"{len(rows) - len(narratives)} rows repeat another and are read once"
-    texts = [narrative.text for narrative in narratives if narrative.placeholder is None]
-    if len(texts) > len(set(texts)):
-        yield f"{len(texts) - len(set(texts))} narratives have the text of another with a different id"
-    silent = len(incident_labels.keys() - {narrative.incident_id for narrative in narratives})
+def _warnings(gathered: Gathering, incident_labels: Mapping[str, bool]) -> Iterator[str]:
+    narratives = len(gathered.spool)
+    if gathered.rows > narratives:
+        yield f"{gathered.rows - narratives} rows repeat another and are read once"
+    alike = narratives - gathered.placeholders - len(gathered.texts)
+    if alike:
+        yield f"{alike} narratives have the text of another with a different id"
+    silent = len(incident_labels.keys() - gathered.incidents)
     if silent:
         yield f"{silent} incidents have a label and no narrative"
 
 
-def _sha256(narratives: Iterable[Narrative]) -> str:
+def _sha256(narratives: Narratives, ids: Sequence[str]) -> str:
     """Hash the narratives by id; a blank fact counts as none, since formats differ in that."""
-    digest = hashlib.sha256()
-    for one in sorted(narratives, key=lambda narrative: narrative.narrative_id):
+    digest, encode = hashlib.sha256(), json.JSONEncoder(ensure_ascii=False).encode
+    for place in sorted(range(len(ids)), key=ids.__getitem__):
+        one = narratives[place]
         facts = {fact: value for fact, value in sorted(one.facts.items()) if value}
         content = [one.narrative_id, one.incident_id, one.source, one.text, facts]
-        digest.update(json.dumps(content, ensure_ascii=False).encode() + b"\n")
+        digest.update(encode(content).encode() + b"\n")
     return digest.hexdigest()

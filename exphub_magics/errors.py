@@ -4,7 +4,9 @@ ExphubError                 one line, with the next step in it; exit code 1
 ├── ConfigError             the researcher: a prompt, an option, a key or a file name is wrong
 │   └── UnknownNameError    … and something near it exists
 ├── DatasetError            the researcher: a data file cannot be read, or can be read in two ways
-├── HubError                the machine's keeper: the hub file is locked, full, read-only or damaged
+├── HubError                the machine's keeper: the hub file is full, read-only, moved or damaged
+│   ├── LockedError         … or another program keeps it locked
+│   └── LeaseError          … or somebody else runs the experiment at this moment
 └── EndpointError           whoever runs the endpoint: no key, no such model, nobody answers
 
 A narrative that fails is no exception but a row in the hub; these end a command.
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class ExphubError(Exception):
@@ -44,6 +47,14 @@ class DatasetError(ExphubError):
 
 class HubError(ExphubError):
     """The hub file cannot be opened, read or written."""
+
+
+class LockedError(HubError):
+    """The hub file is kept locked by another program."""
+
+
+class LeaseError(HubError):
+    """An experiment that another run has taken; the text says who, and since when."""
 
 
 class EndpointError(ExphubError):
@@ -79,3 +90,12 @@ def unknown(kind: str, word: str, known: Iterable[str]) -> UnknownNameError:
     exphub_magics.errors.UnknownNameError: unknown provider 'opnai': did you mean 'OpenAI'?
     """
     return UnknownNameError(f"unknown {kind} {word!r}: {nearest(word, known)}")
+
+
+def named(path: str) -> str:
+    """A path as errors name it: one that is written in full by its last part, for the rest is a machine's.
+
+    >>> named("config/experiments.yml"), named("/home/someone/experiments.yml")
+    ('config/experiments.yml', 'experiments.yml')
+    """
+    return Path(path).name if Path(path).is_absolute() else path

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from exphub_magics import courses, datasets, environment, prompts, providers
+from exphub_magics import bills, courses, datasets, environment, prompts, providers
 from exphub_magics.configs import Configuration, Problem
-from exphub_magics.courses import Progress
 from exphub_magics.errors import ConfigError, DatasetError
 from exphub_magics.hub import MANUAL, Hub, Row
+from exphub_magics.progress import Progress
 from exphub_magics.specs import Spec
 
 AGAIN = ("salvaged", "refused", "ok")
@@ -86,26 +86,37 @@ def run(hub: Hub, job: Job | Spec, *, again: Sequence[str] = ()) -> Generator[Pr
     >>> last.state, last.finished
     ('done', 20)
 
+    The last Progress is `done`, or `stopped` with a reason where max_cost was reached.
+
     Raises:
         KeyboardInterrupt: after a last Progress whose state is `stopped`; everything answered is recorded.
         EndpointError: when the endpoint will answer nothing; everything answered is recorded.
+        LeaseError: when the experiment is being run already, here or elsewhere; nothing is asked.
     """
     if isinstance(job, Spec):
         (job,) = prepare([job])
     course = _register(hub, job, again)
+    if next(hub.pending(course.experiment, ("failed", *again)), None) is not None:
+        with hub.lease(course.experiment, job.spec.author) as course.lease:
+            yield from _through(course, again)
+    yield course.last()
+
+
+def _through(course: courses.Course, again: Sequence[str]) -> Generator[Progress]:
+    """Ask everything that is left, and set the end time where nothing is."""
     try:
-        yield course.progress("running")
+        yield course.progress()
         yield from courses.memory(course)
         yield from courses.ask(course, again)
     except KeyboardInterrupt:
-        hub.finish(course.experiment)
+        course.hub.finish(course.experiment, lease=course.lease)
         yield course.progress("stopped")
         raise
     except Exception:
-        hub.finish(course.experiment)
+        yield course.progress("stopped")
+        course.hub.finish(course.experiment, lease=course.lease)
         raise
-    hub.finish(course.experiment)
-    yield course.progress("done")
+    course.hub.finish(course.experiment, lease=course.lease)
 
 
 def follow(hub: Hub, job: Job, show: Callable[[Progress], None], *, again: Sequence[str] = ()) -> Progress:
@@ -120,14 +131,42 @@ def follow(hub: Hub, job: Job, show: Callable[[Progress], None], *, again: Seque
     return progress
 
 
+def follow_all(
+    hub: Hub,
+    jobs: Sequence[Job],
+    show: Callable[[], Callable[[Progress], None]],
+    *,
+    again: Sequence[str] = (),
+    max_cost: float | None = None,
+) -> Iterator[Progress]:
+    """Follow one job after the other, and yield the last Progress of each.
+
+    `max_cost` (USD) is for all of them together, what they have spent in earlier runs included.
+    """
+    for job in jobs:
+        limits = [job.spec.max_cost] if job.spec.max_cost is not None else []
+        if max_cost is not None:
+            limits.append(max(0.0, max_cost - _spent_by_others(hub, jobs, job)))
+        spec = replace(job.spec, max_cost=min(limits, default=None))
+        yield follow(hub, replace(job, spec=spec), show(), again=again)
+
+
+def _spent_by_others(hub: Hub, jobs: Sequence[Job], job: Job) -> float:
+    """USD that the experiments of the other jobs have cost so far."""
+    others = {other.spec.fingerprint(other.dataset.sha256) for other in jobs}
+    others.discard(job.spec.fingerprint(job.dataset.sha256))
+    return float(sum(hub.spending(row["id"])["cost"] for row in hub.names() if row["fingerprint"] in others))
+
+
 def _register(hub: Hub, job: Job, again: Sequence[str]) -> courses.Course:
     spec, dataset = job.spec, job.dataset
     number, relabelled = register_dataset(hub, dataset)
     selected = None if spec.sample is None else draw(dataset, spec.sample, spec.seed or 0)
-    earlier = hub.leaderboard()
+    earlier = hub.names()
     fingerprint = spec.fingerprint(dataset.sha256)
     if all(row["fingerprint"] != fingerprint for row in earlier):
         providers.answerer(spec)  # a missing key is said before anything is registered
+    bills.check(spec)
     experiment, new = hub.register(
         {
             "name": spec.name,
@@ -139,16 +178,12 @@ def _register(hub: Hub, job: Job, again: Sequence[str]) -> courses.Course:
             "notes": spec.notes,
         },
         prompt=(spec.prompt.text, spec.prompt.digest),
-        model=(spec.model_name, spec.provider),
+        model=(spec.model, spec.provider),
         selected=selected,
     )
-    warnings = [*spec.prompt.warnings, *relabelled, *_drift(hub, spec, experiment, earlier, new=new)]
+    warnings = [*hub.warnings, *spec.prompt.warnings, *relabelled, *_drift(hub, spec, experiment, earlier, new=new)]
     course = courses.Course(hub, spec, experiment, len(selected or dataset.narratives), tuple(warnings))
-    for row in hub.verdicts(experiment):
-        if row["status"] in again:
-            course.earlier[row["narrative_id"]] = (row["status"], row["flag"])
-        elif row["status"] not in (None, "failed"):
-            course.count(row["status"], row["flag"])
+    course.begin(again)
     return course
 
 
@@ -203,23 +238,28 @@ def draw(dataset: datasets.Dataset, size: int, seed: int) -> list[str]:
 def _drift(hub: Hub, spec: Spec, experiment: int, earlier: Sequence[Row], *, new: bool) -> list[str]:
     """Say aloud when one name holds different experiments, or two names hold one."""
     if not new:
-        (row,) = [row for row in hub.leaderboard() if row["id"] == experiment]
+        (row,) = [row for row in hub.names() if row["id"] == experiment]
         if row["name"] == spec.name:
             return []
         there = f"{row['name']}@{row['version']}"
         return [f"this is {there}: the same prompt, model, settings and data; {spec.name!r} is no new experiment"]
     warnings = []
     same = [row for row in earlier if row["name"] == spec.name]
-    if same:
-        now = hub.experiment(experiment)
+    if same and spec.repeat == 1:
+        was, now = hub.experiment(same[-1]["id"]), hub.experiment(experiment)
         kinds = {"prompt_id": "prompt", "model_id": "model", "dataset_id": "data", "settings": "settings"}
-        moved = [kind for column, kind in kinds.items() if same[-1][column] != now[column]]
+        moved = [kind for column, kind in kinds.items() if was[column] != now[column]]
         changed = f"since v{len(same)} its {_listed(moved)} changed"
         warnings.append(f"{spec.name!r} now holds {len(same) + 1} versions: {changed}")
-    others = hub.other_names(experiment)
+    others = [other for other in hub.other_names(experiment) if _family(other) != _family(spec.name)]
     if others:
         warnings.append(f"the same prompt text was run before as {', '.join(map(repr, others))}")
     return warnings
+
+
+def _family(name: str) -> str:
+    """The name of a matrix's entry, without its combination."""
+    return name.partition(" · ")[0]
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -58,8 +58,8 @@ def _results(hub: Hub, experiment: int) -> pd.DataFrame:
     about = next(row for row in hub.leaderboard() if row["id"] == experiment)
     first = {"experiment_id": experiment, "fingerprint": about["fingerprint"], "experiment": listings.title(about)}
     frame = pd.DataFrame([{**first, **row} for row in hub.verdicts(experiment)])
-    texts = [column for column in frame if column not in ("experiment_id", "flag", "manual_flag", "confidence")]
-    kinds = {"flag": "boolean", "manual_flag": "boolean", "confidence": "Float64"}
+    kinds = {"flag": "boolean", "manual_flag": "boolean", "confidence": "Float64", "p_true": "Float64"}
+    texts = [column for column in frame if column not in ("experiment_id", *kinds)]
     return frame.astype({**dict.fromkeys(texts, "string"), **kinds})
 
 

@@ -21,6 +21,10 @@ def uninterrupted() -> Iterator[list[int]]:
     before = signal.signal(signal.SIGINT, lambda number, _frame: held.append(number))
     try:
         yield held
+    except Exception as error:
+        if held:
+            raise KeyboardInterrupt from error
+        raise
     finally:
         signal.signal(signal.SIGINT, before or signal.default_int_handler)
     if held:

@@ -70,6 +70,15 @@ def missing(about: Mapping[Any, Any]) -> int:
     return int(about["total_narratives"] - about["positives"] - about["negatives"])
 
 
+def shortened(name: str, width: int) -> str:
+    """A name of at most so many characters; a long one loses its middle, since versions and settings end it.
+
+    >>> shortened("ipv · strict, gpt-x, 0.5@12", 18), shortened("strict@2", 18)
+    ('ipv · …t-x, 0.5@12', 'strict@2')
+    """
+    return name if len(name) <= width else f"{name[: width // 3]}…{name[width // 3 + 1 - width :]}"
+
+
 # --- the table --------------------------------------------------------------------------------------------
 
 
@@ -106,7 +115,7 @@ def _terminal_row(row: Mapping[Any, Any], card: cards.Scorecard | None = None) -
     overlap = _text(row["percent_overlap"], "{:.1f} %") or "unlabelled"
     always_no = card.scores["agreement"].always_no if card else None
     return [
-        *("\n".join(_cut(one, width) for one in pair) for pair, width in zip(names, _WIDTHS, strict=True)),
+        *("\n".join(shortened(one, width) for one in pair) for pair, width in zip(names, _WIDTHS, strict=True)),
         f"{row['positives']:,}\n{row['negatives']:,}",
         f"{row['false_positives']:,}\n{row['false_negatives']:,}",
         overlap if always_no is None else f"{overlap}\n{100 * always_no:.1f} %",
@@ -122,7 +131,3 @@ def _rate(value: float | None, score: metrics.Metric | None) -> str:
 
 def _text(value: Any, shape: str = "{}") -> str:
     return "" if value is None or pd.isna(value) else shape.format(value)
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import pandas as pd
+from IPython import display
 
 from exphub_magics import cli, widgets
 from exphub_magics.comparisons import in_kernel
@@ -33,16 +34,18 @@ def experiment(shell: InteractiveShell, line: str, body: str) -> Any:
     value = _call(cli.experiment, shell, line, body)
     if not isinstance(value, tuple):
         return None
-    card, variable = value
+    shown, variable = value  # a scorecard, or the handle of a run in the background
     if variable:
-        shell.user_ns[variable] = card
-    return card
+        shell.user_ns[variable] = shown
+    return shown
 
 
 def _call(command: click.Command, shell: InteractiveShell, line: str, body: str = "") -> Any:
     frames = {name: value for name, value in shell.user_ns.items() if isinstance(value, pd.DataFrame)}
-    progress = widgets.in_cell if in_kernel() else widgets.on_terminal
-    session = cli.Session(progress=progress, body=body, frames=frames)
+    progress, lasting = (
+        (widgets.in_cell, widgets.beside_cells) if in_kernel() else (widgets.on_terminal, widgets.on_terminal)
+    )
+    session = cli.Session(progress=progress, lasting=lasting, body=body, frames=frames)
     try:
         value = command.main(_words(line), _name(command), standalone_mode=False, obj=session)
     except (KeyboardInterrupt, click.Abort) as interrupt:
@@ -52,6 +55,8 @@ def _call(command: click.Command, shell: InteractiveShell, line: str, body: str 
         return None
     except click.ClickException as error:
         raise ConfigError(error.format_message()) from error
+    if session.beside is not None:
+        display.display(session.beside)
     return None if isinstance(value, int) else value
 
 

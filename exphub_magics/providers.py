@@ -1,57 +1,54 @@
 """Whoever answers: the builtin model in process, any other through the official openai client.
 
-One path serves every endpoint that speaks chat completions. What an endpoint can do is learnt from its first
-answers: a JSON schema is asked for, then JSON, then plain text with one sentence about the form.
+One path serves every endpoint that speaks chat completions: what form of answer it takes is learnt from its first
+answers (forms), how many calls it bears from all of them (pacing), and what may help where it gives none from what
+it says (failures).
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
+import json
 import os
 import random
-import re
-import socket
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
-from urllib.parse import urlsplit
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-import lazy_loader
-
-from exphub_magics import answers, builtin, replies
+from exphub_magics import builtin, failures, forms, reasons, replies
+from exphub_magics.connections import NOBODY, Connection, is_local
 from exphub_magics.errors import EndpointError
+from exphub_magics.failures import Rejection, Trouble
+from exphub_magics.forms import Form
+from exphub_magics.pacing import Pace
 from exphub_magics.questions import Failure, Question, Reply
 from exphub_magics.specs import BUILTIN, Spec, endpoint
 
-if TYPE_CHECKING:
-    import openai
-else:
-    openai = lazy_loader.load("openai")
-
-Format: TypeAlias = Literal["schema", "json", "text"]
-
-ATTEMPTS = 5  # of one question, the first included
-DEADLINE_SECONDS = 180.0  # of one attempt, from the first byte sent to the last received
-LONGEST_WAIT_SECONDS = 60.0
-RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-REJECTED_FORM = frozenset({400, 404, 415, 422, 501})
-NOBODY = "nobody answers"
-REPEATED_WORDS = 5  # in a row, as in a text that was sent: an endpoint's reason then tells of the text
-LEFT_OUT = "(the reason repeats the text and is left out)"
-NEXT_FORMAT: Mapping[Format, Format] = {"schema": "json", "json": "text"}
+DEADLINE_SECONDS = 180.0  # of one request, from the first byte sent to the last received
+FIRST_PAUSE_SECONDS = 1.0  # at most, before a second request; the most doubles with each further one
+LONGEST_PAUSE_SECONDS = 60.0
+UNANSWERED = 20  # questions in a row: then the endpoint is at fault, not the narratives
+MOST_BYTES = 50_000_000  # of a reply
 
 
-def answerer(spec: Spec, *, environment: Mapping[str, str] | None = None) -> Builtin | Endpoint:
+def answerer(
+    spec: Spec, *, environment: Mapping[str, str] | None = None, form: Form | None = None
+) -> Builtin | Endpoint:
     """Whoever answers the spec's questions.
+
+    Args:
+        spec: a completed spec.
+        environment: where the key is looked up; the process's own by default.
+        form: how the endpoint took its questions before, if that is known.
 
     Raises:
         EndpointError: when the endpoint needs a key and its variable is not set, or holds what is no key.
     """
     if spec.provider == BUILTIN:
         return Builtin()
-    return Endpoint.of(spec, os.environ if environment is None else environment)
+    return Endpoint.of(spec, os.environ if environment is None else environment, form=form)
 
 
 class Builtin:
@@ -66,34 +63,37 @@ class Builtin:
         """There is nothing to close."""
 
 
-def is_local(url: str) -> bool:
-    """Whether an address is this machine's own, by its literal form alone.
+@dataclass(slots=True)
+class Asked:
+    """One question under way: in which form, how often it was put, and what came of it."""
 
-    >>> is_local("http://127.0.0.1:8000/v1"), is_local("http://localhost.example.org/v1")
-    (True, False)
-    """
-    host = (urlsplit(url).hostname or "").rstrip(".").casefold()
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    question: Question
+    form: Form
+    requests: int = 0
+    attempts: int = 0  # the requests but for those turned down for their form
+    troubles: Counter[failures.Kind] = field(default_factory=Counter)
+    prose: Reply | None = None  # that passed a fuller form over
 
 
 @dataclass(slots=True)
 class Endpoint:
-    """One endpoint during a run: its client, and what was learnt of it."""
+    """One endpoint during a run: the way to it, what was learnt of it, and how it bears the run.
+
+    `form` is how its questions are put, `settled` once one was answered in it; `retried` counts the requests beyond
+    the first of each question.
+    """
 
     spec: Spec
-    url: str
-    key: str | None
-    format: Format = "schema"
-    answered: bool = False
-    client: openai.AsyncOpenAI | None = field(default=None, repr=False)
+    connection: Connection
+    pace: Pace
+    form: Form = field(default_factory=Form)
+    settled: bool = False
+    retried: int = 0
+    unanswered: int = 0  # questions in a row
+    deadline_seconds: float = field(default_factory=lambda: DEADLINE_SECONDS)
 
     @classmethod
-    def of(cls, spec: Spec, environment: Mapping[str, str]) -> Endpoint:
+    def of(cls, spec: Spec, environment: Mapping[str, str], *, form: Form | None = None) -> Endpoint:
         """The endpoint that a spec names, with the key that its variable holds."""
         place = endpoint(spec)
         url = place.base_url or ""
@@ -102,167 +102,173 @@ class Endpoint:
             raise EndpointError(f"{spec.provider} needs a key: set the variable {place.api_key_env}")
         if not (key.isascii() and key.isprintable()):
             raise EndpointError(f"{place.api_key_env} holds a character that no key has: set the variable anew")
-        return cls(spec, url, key or None)
+        pace = Pace(spec.concurrency, deadline_seconds=DEADLINE_SECONDS)
+        return cls(spec, Connection(url, key or None), pace, form or Form())
 
-    def connect(self) -> openai.AsyncOpenAI:
-        """The pooled client; made in the loop that uses it."""
-        if self.client is None:
-            # A local endpoint's text must not reach a proxy, and no endpoint may hand it on by a redirect.
-            transport = openai.DefaultAioHttpClient(
-                follow_redirects=False, trust_env=not is_local(self.url), timeout=DEADLINE_SECONDS
-            )
-            self.client = openai.AsyncOpenAI(
-                api_key=self.key or "none", base_url=self.url, max_retries=0, http_client=transport
-            )
-        return self.client
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.connection.close()
 
     async def ask(self, question: Question) -> Reply | Failure:
         """Ask one question, again where that can help; a failure is a value, not an exception.
 
         Raises:
-            EndpointError: when no question will be answered: wrong key, no such model, nobody there.
+            EndpointError: when no question will be answered: wrong key, no such model, no credit, nobody there.
         """
-        attempt, reason = 0, ""
-        while attempt < ATTEMPTS:
-            attempt += 1
-            began, used = time.monotonic(), self.format
-            try:
-                async with asyncio.timeout(DEADLINE_SECONDS):
-                    completion = await self.post(question, used)
-                self.answered = True
-                return replies.read(completion, used, time.monotonic() - began, attempt)
-            except openai.APIStatusError as error:
-                if self.step_down(error, used):
-                    attempt -= 1
-                    continue
-                reason, wait = self.judge(error, question), _retry_after(error)
-                if error.status_code not in RETRIED:
-                    return Failure(reason, attempt)
-            except (openai.APIError, TimeoutError, ValueError, TypeError, RecursionError) as error:
-                reason, wait = self.describe(error, question), None
-            if attempt < ATTEMPTS:
-                await asyncio.sleep(_pause(attempt) if wait is None else wait)
-        if not self.answered and reason.startswith(NOBODY):
-            raise EndpointError(f"{reason}: start the server there, or correct base_url")
-        return Failure(reason, attempt)
+        asked = Asked(question, self.form)
+        while True:
+            outcome = await self.once(asked)
+            if isinstance(outcome, Reply):
+                self.unanswered = 0
+            if isinstance(outcome, Reply | Failure):
+                return outcome
+            if outcome:
+                await asyncio.sleep(outcome)
 
-    async def close(self) -> None:
-        """Close the connections."""
-        if self.client is not None:
-            await self.client.close()
-            self.client = None
+    async def once(self, asked: Asked) -> Reply | Failure | float:
+        """Put a question once: its reply, why there will be none, or how long to wait before the next request."""
+        asked.requests += 1
+        asked.attempts += 1
+        self.retried += asked.requests > 1
+        body = forms.request(self.spec, asked.question, asked.form)
+        async with self.pace as began:
+            raw = await self.connection.post(body, self.deadline_seconds)
+            seconds = time.monotonic() - began
+            came = self.read(raw, asked, seconds, forms.parameters(body)) if isinstance(raw, bytes) else raw
+            self.tell_pace(began, came)
+        if isinstance(came, Reply):
+            return self.learn(asked, came)
+        if isinstance(came, Trouble):
+            return self.try_again(asked, came)
+        return self.turn_down(asked, came)
 
-    async def post(self, question: Question, used: Format) -> dict[str, Any]:
-        """One chat completion, as the plain JSON object that came back."""
-        completion = await self.connect().post(
-            "/chat/completions", cast_to=object, body=request(self.spec, question, used)
-        )
-        if not isinstance(completion, dict):
-            raise ValueError("the endpoint sent something else than a JSON object")  # noqa: TRY004 - a bad reply
-        if not completion.get("choices"):
-            said = completion.get("error") or "no choices in the reply"
-            raise ValueError(said.get("message", said) if isinstance(said, dict) else said)
-        return completion
+    def read(self, raw: bytes, asked: Asked, seconds: float, parameters: str) -> Reply | Rejection | Trouble:
+        """What a response of status 200 says."""
+        if len(raw) > MOST_BYTES:
+            return Trouble("unreadable", f"unreadable reply: longer than {MOST_BYTES:,} bytes")
+        try:
+            completion = json.loads(raw)
+            rejection = failures.within(completion)
+            if rejection is None:
+                reply = replies.read(completion, asked.form.answer, seconds, asked.attempts, parameters)
+                return self.without_key(reply)
+        except (ValueError, RecursionError) as error:
+            return Trouble("unreadable", f"unreadable reply: {self.line(str(error), asked)}")
+        if rejection.status in failures.STATUSES:
+            return rejection
+        return Trouble("unreadable", f"unreadable reply: {self.line(rejection.said, asked)}")
 
-    def step_down(self, error: openai.APIStatusError, used: Format) -> bool:
-        """Whether the endpoint refused the form asked for, and a plainer one is left to ask for."""
-        about_form = any(word in str(error).casefold() for word in ("response_format", "json_schema", "json_object"))
-        if used == "text" or error.status_code not in REJECTED_FORM or not about_form:
+    def without_key(self, reply: Reply) -> Reply:
+        """The reply without what it says of itself where that holds the key."""
+        key = self.connection.key
+        told = {name: getattr(reply, name) for name in ("finish_reason", "served_model", "system_fingerprint")}
+        held: dict[str, Any] = {name: None for name, word in told.items() if key and word and key in word}
+        return replace(reply, **held) if held else reply
+
+    def tell_pace(self, began: float, came: Reply | Rejection | Trouble) -> None:
+        """Let the pace know how the endpoint bears it."""
+        if isinstance(came, Reply):
+            self.pace.answered(began)
+        elif came.is_crowded:
+            short = came.wait is not None and came.wait <= failures.LONGEST_WAIT_SECONDS
+            self.pace.congested(began, came.wait if short else None)
+
+    def line(self, said: str, asked: Asked) -> str:
+        """What the endpoint said, as it may be kept."""
+        return reasons.line(said, asked.question, self.connection.key)
+
+    # --- what comes of it ---------------------------------------------------------------------------------
+
+    def learn(self, asked: Asked, reply: Reply) -> Reply | float:
+        """A reply settles the form that it was asked for in, unless it passed that form over."""
+        if not self.settled and asked.prose is None:
+            following = forms.ignored(asked.form, reply)
+            if following is not None:
+                asked.form, asked.prose = following, reply
+                return 0.0
+        if asked.prose is not None and forms.is_prose(reply):  # then the form was not at fault
+            self.settled = True
+            return replace(asked.prose, attempts=asked.attempts)
+        if not self.settled or asked.form.richness > self.form.richness:
+            self.form, self.settled = asked.form, True
+        return reply
+
+    def turn_down(self, asked: Asked, rejection: Rejection) -> Reply | Failure | float:
+        """A response with an error's status.
+
+        Raises:
+            EndpointError: where every other question will have the same.
+        """
+        said = self.line(rejection.said, asked)
+        if said == reasons.LEFT_OUT:  # the words are the narrative's: nothing is to be read out of them
+            rejection = replace(rejection, said="")
+        if rejection.is_filter:
+            return Reply("", finish_reason="content_filter", attempts=asked.attempts)
+        if self.step_down(asked, rejection):
+            asked.attempts -= 1
+            return 0.0
+        self.refuse_all(rejection, said)
+        return self.try_again(asked, Trouble(rejection.kind, f"{rejection.status}: {said}", rejection.wait))
+
+    def step_down(self, asked: Asked, rejection: Rejection) -> bool:
+        """Whether there is a plainer form to ask in, and reason to; a fault that is named spares the others it."""
+        named = forms.is_about_form(rejection.message)
+        if not named and (self.settled or forms.setting(self.spec, rejection.message)):
             return False
-        if self.format == used:
-            self.format = NEXT_FORMAT[used]
+        following = forms.plainer(asked.form, rejection.status, rejection.message)
+        if following is None:
+            return False
+        if named and not self.settled and self.form == asked.form:
+            self.form = following
+        asked.form = following
         return True
 
-    def judge(self, error: openai.APIStatusError, question: Question) -> str:
-        """Why a request was turned down; an EndpointError where every other will be too."""
-        said = self.scrub(_message(error), question)
-        match error.status_code:
-            case 401 | 403:
-                raise EndpointError(f"{self.spec.provider} refuses the key ({error.status_code}): {said}")
-            case 404:
-                raise EndpointError(f"{self.spec.provider} does not know {self.spec.model_name!r} or the path: {said}")
-            case status:
-                return f"{status}: {said}"
+    def refuse_all(self, rejection: Rejection, said: str) -> None:
+        """Raise an EndpointError where no question will fare better."""
+        provider, model, wait = self.spec.provider, self.spec.model, rejection.wait or 0.0
+        setting = None if self.settled else forms.setting(self.spec, rejection.message)
+        if setting and rejection.kind == "final":
+            value = getattr(self.spec, setting)
+            raise EndpointError(f"{model!r} does not take {setting} {value}, change it or leave it out: {said}")
+        if rejection.is_without_credit:
+            raise EndpointError(f"{provider} has no credit left, add some and run it again for the rest: {said}")
+        if rejection.kind != "final" and wait > failures.LONGEST_WAIT_SECONDS:
+            raise EndpointError(f"{provider} asks to wait {failures.span(wait)}, run it again then: {said}")
+        if rejection.status in (401, 403):
+            raise EndpointError(f"{provider} refuses the key ({rejection.status}): {said}")
+        if rejection.status in (404, 405):
+            raise EndpointError(f"{provider} does not know {model!r} or the path: {said}")
+        if rejection.status in failures.REDIRECTS:
+            raise EndpointError(f"{provider} sends on to another address ({rejection.status}): correct base_url")
 
-    def describe(self, error: Exception, question: Question) -> str:
-        """A transport's error in a line without key or narrative."""
-        causes = list(_causes(error))
-        if any(isinstance(cause, (ConnectionRefusedError, socket.gaierror)) for cause in causes):
-            return f"{NOBODY} at {self.url}"
-        # The transport calls every broken connection a timeout, so a timeout is what nothing else explains.
-        if any(isinstance(cause, ConnectionError) for cause in causes):
-            return "the connection broke before the answer came"
-        if isinstance(error, (openai.APIConnectionError, TimeoutError)):
-            return f"no answer within {DEADLINE_SECONDS:g} s"
-        return f"unreadable reply: {self.scrub(str(error), question)}"
+    def try_again(self, asked: Asked, trouble: Trouble) -> Reply | Failure | float:
+        """After a request in vain: how long to wait before the next, or why there is none."""
+        asked.troubles[trouble.kind] += 1
+        number = asked.troubles[trouble.kind]
+        if number < failures.ATTEMPTS[trouble.kind] and asked.attempts < failures.MOST_ATTEMPTS:
+            return _pause(number) if trouble.wait is None else 0.0
+        if asked.prose is not None:
+            return replace(asked.prose, attempts=asked.attempts)
+        if trouble.kind != "final":
+            self.go_without(trouble.reason)
+        return Failure(trouble.reason, asked.attempts)
 
-    def scrub(self, text: str, question: Question) -> str:
-        """One line of at most 300 characters, without the key and without what was asked."""
-        if _repeats(text, question):
-            return LEFT_OUT
-        return " ".join(replies.whole(text.replace(self.key, "***") if self.key else text).split())[:300]
+    def go_without(self, reason: str) -> None:
+        """Count a question without an answer.
 
-
-def request(spec: Spec, question: Question, used: Format) -> dict[str, Any]:
-    """The body that is sent: only what the spec says, and the form of the answer."""
-    body: dict[str, Any] = {"model": spec.model_name, "messages": list(question.messages)}
-    for key in ("temperature", "reasoning_effort", "max_tokens", "seed"):
-        value = getattr(spec, key)
-        if value is not None:
-            body[key] = value
-    if used == "schema":
-        schema = {"name": "answer", "strict": True, "schema": answers.SCHEMA}
-        return body | {"response_format": {"type": "json_schema", "json_schema": schema}}
-    body["messages"] = _with_sentence(question)
-    return body | ({"response_format": {"type": "json_object"}} if used == "json" else {})
-
-
-def _with_sentence(question: Question) -> list[dict[str, str]]:
-    """The messages with the sentence about the form behind the first one's text."""
-    first, *others = question.messages
-    return [{**first, "content": f"{first['content']}\n\n{answers.FORMAT_SENTENCE}"}, *others]
+        Raises:
+            EndpointError: for too many in a row, and where nobody was ever there.
+        """
+        self.unanswered += 1
+        if not self.connection.heard and reason.startswith(NOBODY):
+            raise EndpointError(f"{reason}: start the server there, or correct base_url")
+        if self.unanswered >= UNANSWERED:
+            raise EndpointError(
+                f"{self.spec.provider}: {self.unanswered} questions in a row had no answer ({reason}); "
+                "what is answered is kept, run it again for the rest"
+            )
 
 
-def _repeats(said: str, question: Question) -> bool:
-    """Whether words repeat a run of those that were sent, or all of a message that is shorter than a run."""
-    words = _words(said)
-    for message in question.messages:
-        sent = _words(message["content"])
-        length = min(REPEATED_WORDS, len(sent))
-        if length and not _runs(sent, length).isdisjoint(_runs(words, length)):
-            return True
-    return False
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.casefold())
-
-
-def _runs(words: list[str], length: int) -> set[tuple[str, ...]]:
-    return set(zip(*(words[start:] for start in range(length)), strict=False))
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what it was raised from."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _message(error: openai.APIStatusError) -> str:
-    body = error.body
-    said = body.get("message") if isinstance(body, dict) else None
-    return str(said or error.response.reason_phrase or "no reason given")
-
-
-def _retry_after(error: openai.APIStatusError) -> float | None:
-    """Seconds the endpoint asks to wait, within reason; None where it says nothing readable."""
-    try:
-        return min(float(error.response.headers.get("retry-after", "")), LONGEST_WAIT_SECONDS)
-    except ValueError:
-        return None
-
-
-def _pause(attempt: int) -> float:
-    """Full jitter: anywhere up to a ceiling that doubles with each attempt."""
-    return random.uniform(0, min(LONGEST_WAIT_SECONDS, 0.5 * 2**attempt))  # noqa: S311 - no secret
+def _pause(number: int) -> float:
+    """Full jitter: anywhere up to a ceiling that doubles with each request in vain."""
+    return random.uniform(0, min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (number - 1)))  # noqa: S311

@@ -43,6 +43,7 @@ class Reply:
     p_true: float | None = None  # of the flag, from its token's logprobs
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
+    written_tokens: int | None = None  # of the prompt, which the provider keeps for later calls
     completion_tokens: int | None = None
     reasoning_tokens: int | None = None
     seconds: float | None = None

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 from exphub_magics import cards, listings, pages, sections
-from exphub_magics.errors import ConfigError
+from exphub_magics.errors import ConfigError, named
 from exphub_magics.hub import Hub
 from exphub_magics.specs import BUILTIN
 
@@ -39,9 +39,9 @@ def report(hub: Hub, names: Sequence[str] = (), *, output: str | Path = "report.
     """
     path = Path(output)
     if path.exists() and not (path.is_file() and path.read_bytes()[: len(MARK)].lower() == MARK):
-        raise ConfigError(f"{output} is there already and is no report: name another file with -o")
+        raise ConfigError(f"{named(str(output))} is there already and is no report: name another file with -o")
     if not path.parent.is_dir():
-        raise ConfigError(f"the folder of {output} does not exist: make it, or name another file with -o")
+        raise ConfigError(f"the folder of {named(str(output))} does not exist: make it, or name another file with -o")
     page = html(hub, names)
     part = path.with_name(f".{path.name}.part")
     part.write_text(page, encoding="utf-8")

@@ -73,6 +73,16 @@ class Spec:
     data_name: str | None = None
 
     @property
+    def model(self) -> str:
+        """The model's name as it is kept: of a path, which some servers go by, the last part.
+
+        >>> Spec(name="x", prompt=prompts.parse("Violence?"), model_name="/home/ann/small.gguf").model
+        'small.gguf'
+        """
+        path = self.model_name.startswith(("/", "~", "\\\\")) or re.match(r"[A-Za-z]:[\\/]", self.model_name)
+        return re.split(r"[\\/]", self.model_name)[-1] if path else self.model_name
+
+    @property
     def settings(self) -> dict[str, Any]:
         """What decides the answers beside prompt, model and dataset; only what was said."""
         said = {
@@ -92,7 +102,7 @@ class Spec:
             {
                 "prompt": self.prompt.digest,
                 "provider": self.provider,
-                "model": self.model_name,
+                "model": self.model,
                 "settings": self.settings,
                 "dataset": dataset_sha256,
             }
@@ -103,7 +113,7 @@ class Spec:
         messages = prompts.render(self.prompt, narrative, facts)
         asked: dict[str, Any] = {
             "provider": self.provider,
-            "model": self.model_name,
+            "model": self.model,
             "messages": messages,
             "format": FORMAT,
         }

@@ -7,18 +7,21 @@ import json
 import math
 import re
 import warnings
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
 import lazy_loader
 
 from exphub_magics.errors import DatasetError, nearest
+from exphub_magics.spools import Spool
 
 if TYPE_CHECKING:
     import openpyxl
@@ -27,13 +30,13 @@ else:
     openpyxl = lazy_loader.load("openpyxl")
     pd = lazy_loader.load("pandas")
 
-Read = TypeVar("Read")
 Records: TypeAlias = Iterable[tuple[int, Sequence[Any]]]
 
 SAFE_DIGITS = 15  # what a spreadsheet's number keeps; the digits after it are lost before anyone reads them
 DATES, LONG_NUMBERS = "dates", "long numbers"
 
 _FIELD_LIMIT = 2**31 - 1  # the csv module stops at 131,072 characters, and a narrative may be longer
+_BATCH, _BUFFER = 100, 2**20  # rows and bytes of a parquet file that are in memory at a time
 _EXCEL_RETURN = re.compile(r"_x000[dD]_")  # how a spreadsheet's XML spells a carriage return
 
 
@@ -41,21 +44,25 @@ _EXCEL_RETURN = re.compile(r"_x000[dD]_")  # how a spreadsheet's XML spells a ca
 class Table:
     """Named columns of text cells, and where each row stands for the person who looks it up.
 
+    The rows lie in a spool, so a table may be larger than the memory.
     `remarks` pairs a column with what its cells were and text no longer shows: `DATES`, `LONG_NUMBERS`.
     """
 
     name: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numbers: tuple[int, ...]
+    rows: Spool
+    numbers: Sequence[int]
     encoding: str | None = None
     warnings: tuple[str, ...] = ()
     remarks: frozenset[tuple[str, str]] = frozenset()
 
-    def column(self, name: str) -> tuple[str, ...]:
-        """All cells of one column."""
-        place = self.columns.index(name)
-        return tuple(row[place] for row in self.rows)
+    def cells(self, columns: Mapping[str, str]) -> dict[str, list[str]]:
+        """All cells of some columns, in one pass, under the keys that the columns are given with."""
+        kept = [(self.columns.index(column), list[str]()) for column in columns.values()]
+        for row in self.rows:
+            for place, cells in kept:
+                cells.append(row[place])
+        return {key: cells for key, (_, cells) in zip(columns, kept, strict=True)}
 
 
 def read_table(path: Path, *, shown: str | None = None) -> Table:
@@ -86,8 +93,8 @@ def from_frame(frame: pd.DataFrame, name: str) -> Table:
     """Take a frame's cells as text; its index is not data.
 
     >>> import pandas as pd
-    >>> from_frame(pd.DataFrame({"id": [100000, 2], "score": [12345.0, None]}), "frame").rows
-    (('100000', '12345'), ('2', ''))
+    >>> from_frame(pd.DataFrame({"id": [100000, 2], "score": [12345.0, None]}), "frame").rows[0]
+    ('100000', '12345')
     """
     if frame.columns.nlevels > 1:
         raise DatasetError(f"{name} has column names on several levels: flatten them to one")
@@ -148,30 +155,40 @@ def _refuse_no_file(path: Path, shown: str) -> None:
 
 
 def _read_csv(path: Path, shown: str) -> Table:
-    records, encoding = _decoded(path, shown, "", lambda lines: _csv_records(lines, path, shown))
-    header = records[0][1] if records else []
-    return _table(shown, header, _even(records[1:], len(header), shown), encoding=encoding)
+    def table(lines: TextIO, encoding: str) -> Table:
+        records = _csv_records(lines, path, shown)
+        _, header = next(records, (1, []))
+        return _table(shown, header, _even(records, len(header), shown), encoding=encoding)
+
+    with _long_fields():
+        return _decoded(path, shown, "", table)
 
 
-def _csv_records(lines: TextIO, path: Path, shown: str) -> list[tuple[int, list[str]]]:
+@contextmanager
+def _long_fields() -> Iterator[None]:
+    limit = csv.field_size_limit(_FIELD_LIMIT)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _csv_records(lines: TextIO, path: Path, shown: str) -> Iterator[tuple[int, list[str]]]:
     """Number the records as a spreadsheet does: the header is row 1, blank lines count."""
     first = next((line for line in lines if line.strip("\r\n")), "")
     declared = re.fullmatch(r"sep=(.)\s*", first)  # a line that some spreadsheets put before the header
     if not declared:
         lines.seek(0)
     delimiter = declared.group(1) if declared else _delimiter(first, path)
-    records: list[tuple[int, list[str]]] = [(1, [])] if declared else []
-    limit = csv.field_size_limit(_FIELD_LIMIT)
+    before = number = 1 if declared else 0
     try:
-        records.extend(enumerate(csv.reader(lines, delimiter=delimiter, strict=True), len(records) + 1))
+        for number, record in enumerate(csv.reader(lines, delimiter=delimiter, strict=True), before + 1):
+            if record:
+                yield number, record
     except csv.Error as error:
         raise DatasetError(
-            f"{shown} cannot be read at row {len(records) + 1}: "
-            f"a quotation mark opens or closes in the wrong place ({error})"
+            f"{shown} cannot be read at row {number + 1}: a quotation mark opens or closes in the wrong place ({error})"
         ) from error
-    finally:
-        csv.field_size_limit(limit)
-    return [(number, record) for number, record in records if record]
 
 
 def _delimiter(header: str, path: Path) -> str:
@@ -191,8 +208,8 @@ def _even(records: Records, width: int, shown: str) -> Iterator[tuple[int, Seque
         yield number, record[:width]
 
 
-def _decoded(path: Path, shown: str, newline: str, use: Callable[[TextIO], Read]) -> tuple[Read, str]:
-    """Use a file's text, line by line, in the first encoding that fits it as a whole."""
+def _decoded(path: Path, shown: str, newline: str, use: Callable[[TextIO, str], Table]) -> Table:
+    """Make a table of a file's text, line by line, in the first encoding that fits it as a whole."""
     with path.open("rb") as file:
         start = file.read(3)
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -202,22 +219,25 @@ def _decoded(path: Path, shown: str, newline: str, use: Callable[[TextIO], Read]
     for encoding in candidates:
         try:
             with path.open(encoding=encoding, newline=newline) as lines:
-                return use(lines), encoding
+                return use(lines, encoding)
         except UnicodeDecodeError:
             continue
     raise DatasetError(f"{shown} is not {' or '.join(candidates)} text: save it as CSV UTF-8")
 
 
 def _read_jsonl(path: Path, shown: str) -> Table:
-    objects, encoding = _decoded(path, shown, "\n", lambda lines: _json_objects(lines, shown))
-    columns = list(dict.fromkeys(key for _, one in objects for key in one))
-    records = ((number, [one.get(column) for column in columns]) for number, one in objects)
-    return _typed(shown, columns, records, encoding=encoding)
+    def table(lines: TextIO, encoding: str) -> Table:
+        columns = list(dict.fromkeys(key for _, one in _json_objects(lines, shown) for key in one))
+        lines.seek(0)  # the last line may be the first with a key, so the lines are read twice, never held
+        records = ((number, [one.get(column) for column in columns]) for number, one in _json_objects(lines, shown))
+        return _typed(shown, columns, records, encoding=encoding)
+
+    return _decoded(path, shown, "\n", table)
 
 
-def _json_objects(lines: TextIO, shown: str) -> list[tuple[int, dict[str, Any]]]:
+def _json_objects(lines: TextIO, shown: str) -> Iterator[tuple[int, dict[str, Any]]]:
     filled = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
-    return [(number, _json_object(line, f"{shown}, line {number}")) for number, line in filled]
+    return ((number, _json_object(line, f"{shown}, line {number}")) for number, line in filled)
 
 
 def _json_object(line: str, where: str) -> dict[str, Any]:
@@ -231,10 +251,11 @@ def _json_object(line: str, where: str) -> dict[str, Any]:
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    repeated = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
-    if repeated:
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
+        repeated = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
         raise ValueError(f"the key {repeated[0]!r} stands twice in one object")
-    return dict(pairs)
+    return unique
 
 
 def _read_xlsx(path: Path, shown: str) -> Table:
@@ -289,12 +310,14 @@ def _read_parquet(path: Path, shown: str) -> Table:
     except ImportError as error:
         raise DatasetError(f"{shown} needs a reader for parquet: pip install 'exphub[parquet]'") from error
     try:
-        table = pyarrow.parquet.read_table(path)
-        # pandas would turn whole numbers with a gap into floats, and long ids with them
-        columns = [column.to_pylist() for column in table.columns]
+        with pyarrow.parquet.ParquetFile(path, buffer_size=_BUFFER) as file:
+            batches = file.iter_batches(_BATCH)
+            # pandas would turn whole numbers with a gap into floats, and long ids with them
+            columns = ([column.to_pylist() for column in batch.columns] for batch in batches)
+            rows = (row for batch in columns for row in zip(*batch, strict=True))
+            return _typed(shown, file.schema_arrow.names, enumerate(rows, 1))
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise DatasetError(f"{shown} is no readable parquet file: write it again") from error
-    return _typed(shown, table.column_names, enumerate(zip(*columns, strict=True), 1))
 
 
 def _typed(
@@ -318,8 +341,9 @@ def _typed(
         return cell_text(value)
 
     names = [column.strip() for column in header]
-    rows = [(number, tuple(map(text, names, record))) for number, record in records]
-    return _table(name, names, rows, encoding=encoding, said=said, remarks=frozenset(remarks))
+    rows = ((number, tuple(map(text, names, record))) for number, record in records)
+    table = _table(name, names, rows, encoding=encoding, said=said)
+    return replace(table, remarks=frozenset(remarks))  # known only when all rows have been read
 
 
 def _is_long(value: object) -> bool:
@@ -334,50 +358,49 @@ def _table(
     *,
     encoding: str | None = None,
     said: tuple[str, ...] = (),
-    remarks: frozenset[tuple[str, str]] = frozenset(),
 ) -> Table:
     names = [column.strip() for column in header]
-    numbered = [(number, tuple(row)) for number, row in records]
-    filled = [(number, row) for number, row in numbered if any(row)]
-    if not filled:
-        raise DatasetError(f"{name} has no rows: below the header there is nothing")
-    for number, row in [(1, tuple(names)), *filled]:
-        _refuse_broken(row, f"{name}, row {number}")
-    _refuse_repeated(names, name)
+    _refuse_broken(names, name, 1)
     places = [place for place, column in enumerate(names) if column]
-    if not places:
-        raise DatasetError(f"{name} has no column names: write a name above each column, in the first row")
-    nameless = sum(any(row[place] for _, row in filled) for place, column in enumerate(names) if not column)
+    nameless = [place for place, column in enumerate(names) if not column]
+    rows, numbers, empty, lost = Spool(), array("q"), 0, set[int]()
+    for number, row in records:
+        if not any(row):
+            empty += 1
+            continue
+        _refuse_broken(row, name, number)
+        rows.append([row[place] for place in places])
+        numbers.append(number)
+        lost.update(place for place in nameless if row[place])
+    if not rows:
+        raise DatasetError(f"{name} has no rows: below the header there is nothing")
+    _refuse_names(names, name)
     remarked = {
         "not UTF-8, so read as Windows-1252: check that accented letters look right": encoding == "cp1252",
-        f"{len(numbered) - len(filled)} empty rows skipped": len(filled) < len(numbered),
-        f"{nameless} columns without a name are not kept": nameless > 0,
+        f"{empty} empty rows skipped": empty > 0,
+        f"{len(lost)} columns without a name are not kept": bool(lost),
     }
-    return Table(
-        name,
-        columns=tuple(names[place] for place in places),
-        rows=tuple(tuple(row[place] for place in places) for _, row in filled),
-        numbers=tuple(number for number, _ in filled),
-        encoding=encoding,
-        warnings=(*said, *(text for text, holds in remarked.items() if holds)),
-        remarks=remarks,
-    )
+    warned = (*said, *(text for text, holds in remarked.items() if holds))
+    return Table(name, tuple(names[place] for place in places), rows, numbers, encoding, warned)
 
 
-def _refuse_broken(row: Sequence[str], where: str) -> None:
+def _refuse_broken(row: Sequence[str], name: str, number: int) -> None:
     """Refuse characters that no store and no model carries unchanged, before anything is kept."""
-    if any("\0" in cell for cell in row):
-        raise DatasetError(f"{where} holds a NUL character: remove it, then read the file again")
+    joined = "".join(row)
+    if "\0" in joined:
+        raise DatasetError(f"{name}, row {number} holds a NUL character: remove it, then read the file again")
     try:
-        "".join(row).encode()
+        joined.encode()
     except UnicodeEncodeError as error:
-        raise DatasetError(f"{where} holds half a character (a lone surrogate): retype it") from error
+        raise DatasetError(f"{name}, row {number} holds half a character (a lone surrogate): retype it") from error
 
 
-def _refuse_repeated(names: Sequence[str], name: str) -> None:
+def _refuse_names(names: Sequence[str], name: str) -> None:
     repeated = [column for column, count in Counter(names).items() if count > 1 and column]
     if repeated:
         raise DatasetError(f"{name} has two columns called {repeated[0]!r}: rename one of them")
+    if not any(names):
+        raise DatasetError(f"{name} has no column names: write a name above each column, in the first row")
 
 
 _READERS: dict[str, Callable[[Path, str], Table]] = {

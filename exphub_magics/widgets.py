@@ -95,13 +95,19 @@ def in_cell() -> Show:
     return _Cell()
 
 
+def beside_cells() -> Show:
+    """As `in_cell`, for a run in the background: all in one display, since the thread of a run has no cell."""
+    return _Cell(lasting=True)
+
+
 class _Cell:
     """The bar's display begins and ends empty, and the line that stays is an output of its own.
 
     nbval compares the first content of a display with the saved last one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, lasting: bool = False) -> None:
+        self.lasting = lasting
         self.bar: display.DisplayHandle | None = None
         self.shown = 0.0
         self.estimated = False
@@ -110,19 +116,24 @@ class _Cell:
         if self.bar is None:
             self.bar = display.display(_bundle("", ""), raw=True, display_id=True)
         if progress.state != "running":
-            self.bar.update(_bundle("", ""), raw=True)
-            words = f"{progress.name}: {ended(progress)}"
-            display.display(_bundle(f"<div>{escape(words)}</div>", words), raw=True)
-        elif progress.estimate is not None and not self.estimated:
+            self.stays(f"{progress.name}: {ended(progress)}", bar=self.bar)
+        elif progress.estimate is not None and not self.estimated and not self.lasting:
             self.estimated = True
-            words = f"{progress.name}: {progress.estimate}"
-            display.display(_bundle(f"<div>{escape(words)}</div>", words), raw=True)
+            self.stays(f"{progress.name}: {progress.estimate}")
         elif time.monotonic() - self.shown >= REFRESH_SECONDS:
             self.shown = time.monotonic()
             words = f"{progress.name}: {moving(progress)}"
             bar = f'<progress value="{progress.finished}" max="{progress.total}"></progress>'
             stop = "■ stops it, what is answered stays"
             self.bar.update(_bundle(f"<div>{bar} {escape(words)} · {stop}</div>", words), raw=True)
+
+    def stays(self, words: str, *, bar: display.DisplayHandle | None = None) -> None:
+        """Say what is to be read in the saved notebook too."""
+        said = _bundle(f"<div>{escape(words)}</div>", words)
+        if bar is not None:
+            bar.update(said if self.lasting else _bundle("", ""), raw=True)
+        if not self.lasting:
+            display.display(said, raw=True)
 
 
 def _bundle(html: str, text: str) -> dict[str, str]:

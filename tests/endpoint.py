@@ -31,7 +31,10 @@ def answer(flag: bool, rational: str = "as the text says", confidence: float = 0
 
 
 class ScriptedEndpoint:
-    """Answers each request by `script(body) -> dict | (status, dict) | (status, dict, headers)`, and keeps it."""
+    """Answers each request by `script(body) -> dict | (status, dict) | (status, dict, headers)`, and keeps it.
+
+    A script may also return an async function, which is given the request and answers as it likes, or not at all.
+    """
 
     def __init__(self, script: Callable[[dict[str, Any]], Any]) -> None:
         self.script = script
@@ -59,6 +62,9 @@ class ScriptedEndpoint:
         if self.delay:
             await asyncio.sleep(self.delay)
         said = self.script(body)
+        if callable(said):
+            answered: web.StreamResponse = await said(request)
+            return answered
         status, payload, headers = 200, said, {}
         if isinstance(said, tuple):
             status, payload, *rest = said
@@ -85,6 +91,10 @@ class ScriptedEndpoint:
 
         async def stop() -> None:
             await self.runner.cleanup()
+            left = asyncio.all_tasks() - {asyncio.current_task()}  # a handler that hangs outlives its client
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
         asyncio.run_coroutine_threadsafe(stop(), self.loop).result(10)
         self.loop.call_soon_threadsafe(self.loop.stop)

@@ -255,3 +255,30 @@ def test_a_reader_that_goes_away_is_no_error(project, exphub):
     command = f"{sys.executable} -m exphub_magics list --json | true"
     done = subprocess.run(command, capture_output=True, shell=True, check=False)  # noqa: S602 - a pipe is the point
     assert done.stderr == b""
+
+
+def test_repeats_are_one_table_with_the_noise_between_them(tmp_path, capsys):
+    (tmp_path / "m.yml").write_text(
+        "- experiment_name: ipv\n  prompt: Was V hit by a partner?\n  data: sample\n  sample: 30\n  repeats: 2\n"
+    )
+    cli.main(["run", "m.yml", "--only", "ipv"])
+    out = capsys.readouterr().out
+    assert "flips" in out
+    assert out.count("ipv") == 1
+
+
+def test_a_limit_of_money_ends_a_run_with_its_reason(tmp_path, capsys, scripted, monkeypatch):
+    endpoint = scripted(lambda _body: completion(answer(False)))
+    (tmp_path / "prices.yml").write_text("- {model: m, input: 10, output: 100, date: 2026-11-01}\n")
+    monkeypatch.setenv("EXPHUB_PRICES", "prices.yml")
+    (tmp_path / "m.yml").write_text(
+        "- {experiment_name: a, prompt: 'Was V hit?', data: sample, sample: 20, provider: scripted, model_name: m,"
+        f" base_url: '{endpoint.url}'}}\n"
+    )
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["run", "m.yml", "--max-cost", "0"])
+    assert ended.value.code == 1
+    err = capsys.readouterr().err
+    assert "a: about 1" in err
+    assert "max_cost reached" in err.splitlines()[-1]
+    assert endpoint.requests == []

@@ -4,11 +4,12 @@ import pytest
 
 from exphub_magics.columns import assign, canonical_columns, parse_columns
 from exphub_magics.errors import ConfigError, DatasetError
+from exphub_magics.spools import Spool
 from exphub_magics.tables import Table
 
 
 def table(*columns):
-    return Table("data.csv", columns, (tuple(f"cell {column}" for column in columns),), (2,))
+    return Table("data.csv", columns, Spool([[f"cell {column}" for column in columns]]), (2,))
 
 
 def roles(*columns, **given):
@@ -126,6 +127,12 @@ def test_a_column_that_may_hold_a_label_is_never_a_fact():
 def test_a_file_without_a_text_column_says_what_there_is_and_how_to_name_it():
     with pytest.raises(DatasetError, match=r'among narrative_id, narativ.*did you mean .narativ.*--columns "text=n'):
         assign(table("narrative_id", "narativ"), {})
+
+
+def test_the_longest_column_is_what_a_file_without_a_text_column_is_asked_about():
+    rows = Spool([("1", "a longer one", "b"), ("2", "", "much longer than that")])
+    with pytest.raises(DatasetError, match=r'--columns "text=remark"'):
+        assign(Table("data.csv", ("narrative_id", "place", "remark"), rows, (2, 3)), {})
 
 
 @pytest.mark.parametrize("columns", [("text", "year"), ("NarrativeCME", "year")])

@@ -110,10 +110,94 @@ def test_a_matrix_becomes_every_combination_and_repeats_become_experiments(write
     assert len(read.specs) == 8
     assert len({spec.fingerprint("d") for spec in read.specs}) == 8
     assert [(spec.name, spec.repeat) for spec in read.specs[:3]] == [
-        ("grid · prompts/baseline.txt, 0.0", 1),
-        ("grid · prompts/baseline.txt, 0.0", 2),
-        ("grid · prompts/baseline.txt, 0.5", 1),
+        ("grid · baseline, 0", 1),
+        ("grid · baseline, 0", 2),
+        ("grid · baseline, 0.5", 1),
     ]
+
+
+def grid(**matrix):
+    """An entry against some endpoint whose matrix lists these values."""
+    fixed = {"model_name": "m", "prompt": "Is it?"} if "prompt_file" not in matrix else {"model_name": "m"}
+    kept = "".join(f"  {key}: {value}\n" for key, value in fixed.items() if key not in matrix)
+    listed = "".join(f"    {key}: [{', '.join(map(str, values))}]\n" for key, values in matrix.items())
+    return (
+        f"- experiment_name: ipv\n  base_url: http://127.0.0.1:1/v1\n  provider: mine\n  data: sample\n{kept}"
+        f"  matrix:\n{listed}".replace("  provider: mine\n" if "provider" in matrix else "\0", "")
+    )
+
+
+@pytest.mark.parametrize(
+    ("matrix", "names"),
+    [
+        ({"prompt_file": ["prompts/baseline.txt", "prompts/improved.txt"]}, ["baseline", "improved"]),
+        ({"prompt_file": ["prompts/baseline.txt", "more/baseline.txt"]}, ["prompts/baseline", "more/baseline"]),
+        ({"prompt_file": ["more/a.txt", "more/a.md"]}, ["a.txt", "a.md"]),
+        ({"prompt_file": ["more/a.txt", "./more/a.txt"]}, ["more/a.txt (1)", "./more/a.txt (2)"]),
+        ({"prompt_file": ["more/a@2.txt"]}, ["a-2"]),
+        ({"model_name": ["gpt-x", "meta/llama-3"]}, ["gpt-x", "llama-3"]),
+        ({"model_name": ["meta/llama-3", "mistral/llama-3"]}, ["meta/llama-3", "mistral/llama-3"]),
+        ({"model_name": ["/home/someone/models/small.gguf"]}, ["small"]),
+        ({"provider": ["vLLM", "Ollama"]}, ["vLLM", "Ollama"]),
+        ({"temperature": [0, 0.5, "1e-3"]}, ["0", "0.5", "0.001"]),
+        ({"reasoning_effort": ["low", "high"]}, ["low", "high"]),
+        ({"max_tokens": [100, 1_000]}, ["100", "1000"]),
+        ({"model_name": ["a", "b"], "max_tokens": [1, 2]}, ["a, 1", "a, 2", "b, 1", "b, 2"]),
+    ],
+)
+def test_what_a_matrix_varies_is_named_shortly_and_never_twice(write, tmp_path, matrix, names):
+    (tmp_path / "more").mkdir()
+    for name in ("a.txt", "a.md", "a@2.txt", "baseline.txt"):
+        (tmp_path / "more" / name).write_text(f"Is it, asks {name}?")
+    read = configs.read(write(grid(**matrix)))
+    read.refuse()
+    assert [spec.name for spec in read.specs] == [f"ipv · {name}" for name in names]
+    assert len({spec.fingerprint("d") for spec in read.specs}) == len({spec.prompt for spec in read.specs}) * (
+        len(read.specs) if "prompt_file" not in matrix else 1
+    )
+
+
+def test_a_value_that_a_matrix_lists_twice_is_said_with_its_line(write):
+    said = problems(write("- {experiment_name: a, prompt: x, data: sample,\n   matrix: {temperature: [0,\n  0.0]}}\n"))
+    assert said.endswith("line 3: matrix: temperature lists 0.0 twice")
+
+
+def values(number):
+    return ", ".join(str(tokens) for tokens in range(1, number + 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "size"),
+    [
+        (f"{{temperature: [{', '.join(f'{n / 100}' for n in range(101))}], max_tokens: [{values(10)}]}}", 5, "1,010"),
+        (f"{{max_tokens: [{values(900)}], model_name: [{', '.join(f'm{n}' for n in range(900))}]}}", 5, "810,000"),
+        (f"{{max_tokens: [{values(501)}]}}\n  repeats: 2", 5, "1,002"),
+        (f"{{max_tokens: [{values(999)}]}}\n- {{experiment_name: b, prompt: x, data: s, repeats: 2}}", 6, "1,001"),
+    ],
+)
+def test_a_matrix_that_is_a_slip_of_the_key_is_refused_in_one_line(write, text, line, size):
+    entry = "- experiment_name: a\n  prompt: x\n  data: sample\n  model_name: rules-1\n  matrix: "
+    configuration = configs.read(write(entry + text))
+    counted = f"the file comes to {size} experiments, every combination and repeat counted, and may hold 1,000"
+    assert [(one.line, one.text) for one in configuration.problems if "comes to" in one.text] == [
+        (line, f"{counted}: list fewer values")
+    ]
+    assert len(configuration.specs) <= 1000
+
+
+def test_a_thousand_experiments_are_not_too_many(write):
+    entry = "- experiment_name: a\n  prompt: x\n  data: sample\n  repeats: 2\n  matrix: "
+    configuration = configs.read(write(f"{entry}{{max_tokens: [{values(500)}]}}"))
+    configuration.refuse()
+    assert len(configuration.specs) == len({spec.fingerprint("d") for spec in configuration.specs}) == 1000
+
+
+def test_what_else_is_wrong_with_too_large_a_matrix_is_said_beside_its_size(write):
+    entry = "- experiment_name: a@1\n  prompt: x\n  data: sample\n  repeats: 1000\n  matrix: {temperature: [9, 1]}\n"
+    said = problems(write(entry))
+    assert "2,000 experiments" in said
+    assert "'@' in 'a@1 · 9'" in said
+    assert "temperature 9.0 is not between 0 and 2" in said
 
 
 @pytest.mark.parametrize(

@@ -218,3 +218,36 @@ def test_an_interrupt_while_a_batch_is_written_loses_nothing_of_it(hub, demo, sc
     hub.record = record
     assert go(hub, demo, endpoint)[-1].finished == 10
     assert len(endpoint.requests) <= 10
+
+
+# --- endpoints --------------------------------------------------------------------------------------------
+
+
+def test_what_an_endpoint_takes_is_found_out_once_and_remembered(hub, demo, scripted):
+    def plain_only(body):
+        if "response_format" in body or "logprobs" in body:
+            return 400, {"error": {"message": "response_format and logprobs are not supported here"}}
+        return said(body)
+
+    endpoint = scripted(plain_only)
+    go(hub, demo, endpoint, concurrency=1)
+    rejected = len(endpoint.requests) - 9
+    assert 0 < rejected <= 3
+    endpoint.requests.clear()
+    go(hub, demo, endpoint, concurrency=1, temperature=0.5)
+    assert len(endpoint.requests) == 9
+
+
+def test_progress_tells_why_calls_fail_and_how_many_were_asked_again(hub, demo, scripted, monkeypatch):
+    monkeypatch.setattr(courses.providers, "FIRST_PAUSE_SECONDS", 0.001)
+    count = iter(range(1000))
+
+    def now_and_then(body):
+        if "coworker" in body["messages"][-1]["content"]:
+            return 400, {"error": {"message": "this text is not taken"}}
+        return (500, {}) if next(count) % 3 == 0 else said(body)
+
+    last = go(hub, demo, scripted(now_and_then), concurrency=1)[-1]
+    assert last.failures == {"400": 1}
+    assert last.retried > 0
+    assert last.level == 1

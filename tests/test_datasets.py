@@ -6,6 +6,7 @@ import json
 import pickle
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,6 +144,47 @@ def test_a_corrected_label_and_another_order_make_no_new_dataset_but_a_changed_t
     for column in ("incident_id", "narrative_type", "narrative", "year"):
         changed = LONG.assign(**{column: [*LONG[column][:-1], "other"]})
         assert read(changed).sha256 != reference.sha256
+
+
+REPEATED = {
+    "narrative_id": ["b", "a", "b", "b"],
+    "incident_id": ["i", "", "i", "i"],
+    "source": ["LE", " ", "LE", "LE"],
+    "text": ["V — “José” \\ \n fell.", "", "V — “José” \\ \n fell.", "V — “José” \\ \n fell."],
+    "flag": ["", "0", "1", "1"],
+    "year": ["2020", "", "2019", ""],
+    "county": ["", "x", "x", "x | y"],
+}
+
+
+def test_the_sha256_of_a_dataset_is_what_earlier_hubs_hold():
+    flags = ["1", "0"] * 10
+    known = {
+        "e944a47540b4caa0b3071296ef4a820c8f8eb8acf8c976fd4da3cdd00f2fb062": [LONG, WIDE],
+        "c6ad2fc362491d2091a9d5cf7ac29e2e65207656d43a99b2e67d4a3693d791e2": [frame(**REPEATED)],
+        "41270cf240a622aa8003b2ec4169750b4ffafce7f9d0e03956a3ae525559ac29": [coded(flags, flags)],
+    }
+    for sha256, sources in known.items():
+        assert {read(source).sha256 for source in sources} == {sha256}
+
+
+@pytest.mark.parametrize("extension", ["csv", "jsonl", "parquet"])
+def test_reading_a_file_holds_no_more_than_a_few_of_its_texts(tmp_path, monkeypatch, extension):
+    monkeypatch.setattr("exphub_magics.spools._IN_MEMORY", 2**16)
+    texts = [f"V was in room {number}. " * 300 for number in range(1_000)]
+    rows = frame(narrative_id=range(1_000), text=texts, flag=[1] * 1_000, year=[2020] * 1_000)
+    path = save(rows, tmp_path / f"data.{extension}")
+    (sha256,) = {read(path).sha256, read(rows).sha256}  # what is loaded once is loaded now
+    tracemalloc.start()
+    try:
+        dataset = read(path)
+        assert all(one.text for one in dataset.narratives)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert dataset.sha256 == sha256
+    assert [one.text for one in dataset.narratives] == texts
+    assert peak < sum(map(len, texts)) / 3
 
 
 def test_ids_are_made_from_what_there_is():

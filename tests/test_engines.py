@@ -170,8 +170,11 @@ def test_no_more_is_sent_than_there_is_room_for():
 
 
 def test_room_that_comes_back_is_used():
-    left, done = 2, 0
-    for batch in engines.local(echo, questions(50), concurrency=4, room=lambda under_way: left - under_way):
+    done = 0
+
+    def room(under_way):
+        return (2 if done < 20 else 0) - under_way
+
+    for batch in engines.local(echo, questions(50), concurrency=4, room=room):
         done += len(batch)
-        left = 2 if done < 20 else 0
     assert done >= 20

@@ -28,7 +28,7 @@ def test_an_export_reads_back_as_it_was(filled, tmp_path, ending):
     frame = READERS[ending](path)
     assert list(frame) == [
         *("experiment_id", "fingerprint", "experiment", "narrative_id", "incident_id", "source", "status"),
-        *("flag", "manual_flag", "outcome", "confidence", "rational", "reasoning_steps", "error"),
+        *("flag", "manual_flag", "outcome", "confidence", "p_true", "rational", "reasoning_steps", "error"),
     ]
     assert set(frame["experiment"]) == {"first@1"}
     assert frame["narrative_id"].tolist() == [f"{one}idcanary" for one, *_ in ROWS]
@@ -52,7 +52,7 @@ def test_no_cell_of_an_xlsx_file_is_a_formula(hub, tmp_path, formula):
     path = exports.export(hub, "first", tmp_path / "first.xlsx")
     sheet = openpyxl.load_workbook(path).active
     assert "f" not in {cell.data_type for row in sheet.iter_rows() for cell in row}
-    said = sheet.cell(2, 12).value
+    said = sheet.cell(2, 13).value
     assert said.strip() == re.sub(r"[\x00\x0b]", "", formula).strip()
 
 

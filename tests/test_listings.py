@@ -25,6 +25,14 @@ def test_the_terminal_table_fits_120_columns(hub):
     assert max(map(len, listings.table(hub).splitlines())) <= 120
 
 
+def test_a_long_name_keeps_its_version_in_the_terminal_table(hub):
+    dataset = register_rows(hub)
+    for _ in range(11):
+        answer(hub, dataset, "ipv · indicators, gpt-x, 0.5", {one: True for one, *_ in ROWS})
+    shown = listings.table(hub)
+    assert all(f"x, 0.5@{version}" in shown for version in (1, 2, 10, 11))
+
+
 def test_the_terminal_table_takes_the_leaderboard_too_which_has_no_intervals(filled):
     lines = listings.table(comparisons.leaderboard(filled)).splitlines()
     whole = listings.table(filled).splitlines()

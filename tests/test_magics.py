@@ -102,7 +102,8 @@ def test_loading_the_extension_imports_nothing_heavy():
     script = (
         "import sys; from IPython.core.interactiveshell import InteractiveShell as S\n"
         "before = set(sys.modules); S.instance().run_line_magic('load_ext', 'exphub_magics')\n"
-        "print(sorted({'openai', 'plotly', 'pandas', 'scipy', 'sqlite_utils', 'click', 'genai_prices.types'} & (set(sys.modules) - before)))"
+        "heavy = {'openai', 'plotly', 'pandas', 'scipy', 'sqlite_utils', 'click', 'genai_prices.types'}\n"
+        "print(sorted(heavy & (set(sys.modules) - before)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -48,6 +48,10 @@ def book(tmp_path):
     return book
 
 
+def rows_of(table):
+    return tuple(table.rows)
+
+
 def refusal(path, **said):
     with pytest.raises(DatasetError) as caught:
         read_table(path, **said)
@@ -67,18 +71,18 @@ def test_the_delimiter_of_a_csv_is_read_from_its_header(write, delimiter):
 
 
 def test_a_tsv_is_split_at_tabs_alone(write):
-    assert read_table(write("data.TSV", "a,b\tc\n1,2\t3\n")).rows == (("1,2", "3"),)
+    assert rows_of(read_table(write("data.TSV", "a,b\tc\n1,2\t3\n"))) == (("1,2", "3"),)
 
 
 def test_the_line_that_declares_the_delimiter_is_no_header(write):
     table = read_table(write("data.csv", "sep=;\r\na;b\r\n1;2\r\n"))
-    assert (table.columns, table.rows, table.numbers) == (("a", "b"), (("1", "2"),), (3,))
+    assert (table.columns, rows_of(table), list(table.numbers)) == (("a", "b"), (("1", "2"),), [3])
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_the_encoding_is_recognised_and_said(write, encoding):
     table = read_table(write("data.csv", "id;text\n1;“José”, naïve\n".encode(encoding)))
-    assert table.rows == (("1", "“José”, naïve"),)
+    assert rows_of(table) == (("1", "“José”, naïve"),)
     assert table.encoding == encoding
     assert bool(table.warnings) == (encoding == "cp1252")
 
@@ -90,7 +94,7 @@ def test_bytes_of_no_known_encoding_are_refused(write):
 
 def test_rows_are_numbered_as_a_spreadsheet_numbers_them(write):
     table = read_table(write("data.csv", 'id,text\n1,"two\nlines"\n\n2,x\n,\n3,y\n'))
-    assert table.numbers == (2, 4, 6)
+    assert list(table.numbers) == [2, 4, 6]
     assert table.warnings == ("1 empty rows skipped",)
 
 
@@ -112,13 +116,31 @@ def test_a_csv_that_cannot_be_read_as_a_whole_is_refused_in_one_line(write, cont
     assert message in refusal(write("data.csv", content))
 
 
+def test_the_first_fault_of_a_file_is_said(write):
+    assert "row 3 has 1 cells" in refusal(write("data.csv", 'id,text\n1,a\n2\n3,a\0b\n4,"b"c\n'))
+    assert "row 3 holds a NUL" in refusal(write("data.csv", 'id,text\n1,a\n2,a\0b\n3\n4,"b"c\n'))
+
+
+def test_a_byte_that_is_not_utf8_after_many_rows_makes_the_whole_file_windows_1252(write):
+    lines = ["id,text", *(f"{number},V fell." for number in range(5_000)), "x,José"]
+    table = read_table(write("data.csv", "\n".join(lines).encode("cp1252")))
+    assert (len(table.rows), table.rows[0], table.rows[-1]) == (5_001, ("0", "V fell."), ("x", "José"))
+    assert table.encoding == "cp1252"
+
+
+def test_the_cells_of_some_columns_come_under_the_keys_they_are_asked_for_with(write):
+    table = read_table(write("data.csv", "id,text,flag\n1,a,\n2,b,1\n"))
+    assert table.cells({"flag": "flag", "narrative_id": "id"}) == {"flag": ["", "1"], "narrative_id": ["1", "2"]}
+    assert table.cells({}) == {}
+
+
 def test_empty_cells_beyond_the_header_are_no_raggedness(write):
-    assert read_table(write("data.csv", "id,text\n1,a,,\n")).rows == (("1", "a"),)
+    assert rows_of(read_table(write("data.csv", "id,text\n1,a,,\n"))) == (("1", "a"),)
 
 
 def test_a_column_without_a_name_is_not_kept_and_that_is_said(write):
     table = read_table(write("data.csv", ",id\n0,a\n1,b\n"))
-    assert (table.columns, table.rows) == (("id",), (("a",), ("b",)))
+    assert (table.columns, rows_of(table)) == (("id",), (("a",), ("b",)))
     assert table.warnings == ("1 columns without a name are not kept",)
 
 
@@ -157,7 +179,7 @@ def test_cells_of_a_workbook_are_text_as_one_sees_it(book):
             [12345.0, "1e5", False, MIDNIGHT.replace(hour=5, minute=6), None],
         )
     )
-    assert table.rows == (
+    assert rows_of(table) == (
         ("100000", "00123", "TRUE", "2021-03-04", "0.5"),
         ("12345", "1e5", "FALSE", "2021-03-04 05:06:00", ""),
     )
@@ -171,12 +193,12 @@ def test_numbers_longer_than_a_spreadsheet_keeps_are_remarked(book):
 
 def test_short_rows_empty_rows_and_other_sheets_of_a_workbook(book):
     table = read_table(book(["id", "text"], ["1"], [None, None], ["2", "x"], more="codes"))
-    assert (table.rows, table.numbers) == ((("1", ""), ("2", "x")), (2, 4))
+    assert (rows_of(table), list(table.numbers)) == ((("1", ""), ("2", "x")), [2, 4])
     assert table.warnings == ("read sheet 'Sheet'; not read: codes",)
 
 
 def test_a_carriage_return_in_a_workbook_is_one(book):
-    assert read_table(book(["text"], ["a_x000D_\nb"])).rows == (("a\r\nb",),)
+    assert rows_of(read_table(book(["text"], ["a_x000D_\nb"]))) == (("a\r\nb",),)
 
 
 def test_a_formula_without_a_stored_value_is_refused(book):
@@ -190,7 +212,7 @@ def test_a_formula_with_a_stored_value_is_that_value(book, tmp_path):
             content = old.read(item)
             assert item.filename != "xl/worksheets/sheet1.xml" or b"<v />" in content or b"<v/>" in content
             new.writestr(item, content.replace(b"<v />", b"<v>2</v>").replace(b"<v/>", b"<v>2</v>"))
-    assert read_table(target).rows == (("2", "x"),)
+    assert rows_of(read_table(target)) == (("2", "x"),)
 
 
 def test_a_workbook_that_declares_a_smaller_size_is_read_as_a_whole(book, tmp_path):
@@ -199,13 +221,13 @@ def test_a_workbook_that_declares_a_smaller_size_is_read_as_a_whole(book, tmp_pa
         for item in old.infolist():
             new.writestr(item, old.read(item).replace(b'<dimension ref="A1:B3"', b'<dimension ref="A1:A2"'))
     assert source.read_bytes() != target.read_bytes()
-    assert read_table(target).rows == (("1", "x"), ("2", "y"))
+    assert rows_of(read_table(target)) == (("1", "x"), ("2", "y"))
 
 
 def test_whole_numbers_with_gaps_keep_all_their_digits_in_parquet(tmp_path):
     pq.write_table(pa.table({"id": [12345678901234567, None], "x": ["a", "b"]}), tmp_path / "a.parquet")
     table = read_table(tmp_path / "a.parquet")
-    assert table.rows == (("12345678901234567", "a"), ("", "b"))
+    assert rows_of(table) == (("12345678901234567", "a"), ("", "b"))
     assert not table.remarks
 
 
@@ -219,8 +241,8 @@ def test_jsonl_values_are_text_and_ids_stay_what_they_are(write):
     lines = ['{"id": "007", "n": 12345.0, "ok": true}', "", '{"id": 8, "more": {"a": [1]}, "n": null}']
     table = read_table(write("data.jsonl", "\n".join(lines)))
     assert table.columns == ("id", "n", "ok", "more")
-    assert table.rows == (("007", "12345", "TRUE", ""), ("8", "", "", '{"a": [1]}'))
-    assert table.numbers == (1, 3)
+    assert rows_of(table) == (("007", "12345", "TRUE", ""), ("8", "", "", '{"a": [1]}'))
+    assert list(table.numbers) == [1, 3]
 
 
 @pytest.mark.parametrize(
@@ -240,6 +262,13 @@ def test_a_line_that_is_no_object_is_refused(write, line, message):
 @pytest.mark.parametrize("name", ["data.xlsx", "data.parquet"])
 def test_a_damaged_file_is_refused_in_one_line(write, name):
     assert f"{name} is no readable" in refusal(write(name, b"PK\x03\x04 not really"))
+
+
+def test_a_parquet_file_that_is_damaged_above_its_footer_is_refused_in_one_line(tmp_path):
+    pq.write_table(pa.table({"x": [f"row {number}" for number in range(5_000)]}), tmp_path / "data.parquet")
+    content = (tmp_path / "data.parquet").read_bytes()
+    (tmp_path / "data.parquet").write_bytes(content[:4] + b"\xff" * 5_000 + content[5_004:])
+    assert "data.parquet is no readable parquet file" in refusal(tmp_path / "data.parquet")
 
 
 def test_a_missing_file_is_answered_with_the_nearest(write):
@@ -273,7 +302,7 @@ def test_a_frame_is_text_whatever_its_types():
     )
     table = from_frame(frame, "frame")
     assert table.columns == ("a", "b", "c", "d", "e", "3")
-    assert table.rows == (("1", "7", "2021-03-04", "x", "TRUE", "NA"), ("", "", "", "", "FALSE", "00123"))
+    assert rows_of(table) == (("1", "7", "2021-03-04", "x", "TRUE", "NA"), ("", "", "", "", "FALSE", "00123"))
 
 
 def test_a_frame_with_columns_on_two_levels_or_none_is_refused():

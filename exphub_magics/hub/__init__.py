@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exphub_magics.errors import UnknownNameError, nearest
+from exphub_magics.hub.leases import Lease
 from exphub_magics.hub.storage import Row, Storage, now, sql, where
 from exphub_magics.questions import Reply
 
 if TYPE_CHECKING:
     import sqlite_utils
 
-__all__ = ["ADJUDICATED", "MANUAL", "Hub", "Pending", "Row", "now", "where"]
+__all__ = ["ADJUDICATED", "MANUAL", "Hub", "Lease", "Pending", "Row", "now", "where"]
 
 MANUAL, ADJUDICATED = "manual", "adjudicated"
 CHUNK = 500
@@ -176,38 +177,66 @@ class Hub(Storage):
         responses: Sequence[Row] = (),
         *,
         read: Callable[[Reply], Row] | None = None,
+        lease: Lease | None = None,
     ) -> list[Row]:
         """Store replies and results, and score the experiment, in one transaction.
 
         A narrative's earlier result is replaced. A reply that another process has stored first under the same hash
         stays, and `read` makes of it what the results say; the results as they were stored.
+
+        Raises:
+            LeaseError: where `lease` has been lost; nothing is stored then.
         """
+        return self.write(lambda db: self._store(db, experiment, results, responses, read, lease))
+
+    def _store(
+        self,
+        db: sqlite_utils.Database,
+        experiment: int,
+        results: Sequence[Row],
+        responses: Sequence[Row],
+        read: Callable[[Reply], Row] | None,
+        lease: Lease | None,
+    ) -> list[Row]:
+        if lease is not None:
+            lease.confirm(db, experiment)
         moment, hashes = now(), json.dumps([row["request_hash"] for row in responses])
-        with self.writing() as db:
-            if responses:
-                db.table("responses").insert_all(({"received_at": moment, **row} for row in responses), ignore=True)
-            if responses and read is not None:
-                sent = {row["request_hash"]: row["body"] for row in responses}
-                stored = {row["request_hash"]: row for row in self.read("stored", requests=hashes)}
-                other = {one for one, row in stored.items() if row["body"] != sent[one]}
-                results = [
-                    {**row, **read(_reply(stored[row["request_hash"]]))} if row["request_hash"] in other else row
-                    for row in results
-                ]
-            db.table("results").insert_all(
-                ({"experiment_id": experiment, "recorded_at": moment, **row} for row in results), replace=True
-            )
-            self.mark(db, experiment, [row["narrative_id"] for row in results])
+        if responses:
+            db.table("responses").insert_all(({"received_at": moment, **row} for row in responses), ignore=True)
+        if responses and read is not None:
+            sent = {row["request_hash"]: row["body"] for row in responses}
+            stored = {row["request_hash"]: row for row in self.read("stored", requests=hashes)}
+            other = {one for one, row in stored.items() if row["body"] != sent[one]}
+            results = [
+                {**row, **read(_reply(stored[row["request_hash"]]))} if row["request_hash"] in other else row
+                for row in results
+            ]
+        db.table("results").insert_all(
+            ({"experiment_id": experiment, "recorded_at": moment, **row} for row in results), replace=True
+        )
+        self.mark(db, experiment, [row["narrative_id"] for row in results])
         return list(results)
 
-    def reopen(self, experiment: int) -> None:
+    def lease(self, experiment: int, author: str | None = None) -> Lease:
+        """Take the right to run an experiment; `release` it in the end, or use it in a `with`.
+
+        Raises:
+            LeaseError: where another run has it: who, since when, and what to do.
+        """
+        return Lease.take(self, experiment, author)
+
+    def reopen(self, experiment: int, *, lease: Lease | None = None) -> None:
         """Take a finished experiment up again, since some of its narratives are asked anew."""
         with self.writing() as db:
+            if lease is not None:
+                lease.confirm(db, experiment)
             db.execute(sql("reopen"), {"experiment": experiment})
 
-    def finish(self, experiment: int) -> None:
+    def finish(self, experiment: int, *, lease: Lease | None = None) -> None:
         """Set the end time where nothing is pending."""
         with self.writing() as db:
+            if lease is not None:
+                lease.confirm(db, experiment)
             db.execute(sql("finish"), {"experiment": experiment, "now": now()})
 
     def _rescore(self, db: sqlite_utils.Database, dataset: int) -> None:

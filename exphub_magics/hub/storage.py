@@ -1,6 +1,7 @@
-"""The hub's file: opened, migrated, written in transactions; what SQLite says is said with the next step.
+"""The hub's file: opened, brought up to date, written in transactions that nothing can leave half done.
 
-Every write is one transaction that begins IMMEDIATE, so that two processes wait for each other.
+Every write is one transaction that begins IMMEDIATE, so that two processes wait for each other; where somebody else
+has the lock, it is tried for again and again, and an interrupt ends the waiting at once.
 """
 
 from __future__ import annotations
@@ -8,34 +9,34 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
-from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 import lazy_loader
 
 from exphub_magics.errors import HubError
+from exphub_magics.hub import files, inspection, migrations, refusals, room
+from exphub_magics.hub.statements import sql
 
 if TYPE_CHECKING:
     import sqlite_utils
 else:
     sqlite_utils = lazy_loader.load("sqlite_utils")
 
+__all__ = ["Row", "Storage", "now", "sql", "where"]
+
 Row: TypeAlias = dict[str, Any]
+Value = TypeVar("Value")
 
-BUSY_MILLISECONDS = 10_000
-OPENING_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # seconds
-VERSIONS = ("first", "second")  # of the schema, oldest first
-
-
-@cache
-def sql(name: str) -> str:
-    """Read a statement, or several, from the folder sql/."""
-    return resources.files("exphub_magics.sql").joinpath(f"{name}.sql").read_text(encoding="utf-8")
+BUSY = 0.05  # seconds that SQLite waits by itself, deaf to an interrupt
+PATIENCE = 600.0  # seconds that a lock is waited for
+OPENING = 15.0  # seconds that a lock is waited for while a hub is opened
+HURRY = 0.5  # seconds that a lock is waited for once somebody has ended a longer wait
+PINNED = 0.5  # seconds that a reader is waited for before the journal is begun anew
+COURTESY = 0.002  # seconds between two writes, in which others get their turn
 
 
 def now() -> str:
@@ -49,41 +50,48 @@ def where(path: str | Path | None = None) -> Path:
 
 
 class Storage:
-    """A hub's file, open."""
+    """A hub's file, open.
 
-    def __init__(self, db: sqlite_utils.Database, name: str) -> None:
-        self._db, self.name = db, name
+    `warnings` says what is to be known of where it is. `waiting` is called about twice a second while another program
+    keeps the hub locked, with the seconds so far; a run sets it to show that, and may raise from it. `patience` is how
+    many seconds it waits at most.
+    """
+
+    waiting: Callable[[float], None]
+    patience: float = PATIENCE
+
+    def __init__(self, db: sqlite_utils.Database, file: Path | None) -> None:
+        self._db, self._file = db, file
+        self.name = file.name if file else ":memory:"
+        self.warnings = files.warnings(file) if file else ()
+        self.waiting = _in_silence
+        self._journal: Path | None = None
+        self._identities: tuple[files.Identity | None, ...] = ()
+        self._process = os.getpid()
+        self._wrote = 0.0
+        self._hurried = self._sound = False
 
     @classmethod
     def open(cls, path: str | Path | None = None, *, create: bool = True) -> Self:
         """Open a hub; one that is not there is made, unless `create` is false.
 
         Raises:
-            HubError: for a file that is missing, locked, damaged, not a hub or a newer version's.
+            HubError: for a file that is missing, locked, damaged, not a hub or a newer version's; it is left as it is.
         """
-        file = where(path)
-        memory = str(file) == ":memory:"
-        if not memory and not file.exists():
-            if not create:
-                raise HubError(f"there is no hub at {file}: `exphub run` makes one, --db or $EXPHUB_DB names another")
-            if not file.parent.is_dir():
-                raise HubError(f"the folder of {file} does not exist: make it, or name another hub with --db")
-        with _explained(file.name or str(path)):
-            for seconds in (*OPENING_PAUSES, None):
-                try:
-                    return cls._opened(file)
-                except sqlite3.OperationalError as error:
-                    # Turning WAL on does not wait for another process that does the same.
-                    if seconds is None or "locked" not in str(error):
-                        raise
-                    time.sleep(seconds)
-        raise AssertionError  # the last pause is None
+        named = where(path)
+        file = None if str(named) == ":memory:" else named.absolute()  # the folder that we are in may change
+        with refusals.explained(named.name):
+            if file is not None:
+                inspection.refuse(file, named, create=create)
+            return refusals.patiently(lambda: cls._opened(file), limit=OPENING, waiting=_in_silence)
 
     @classmethod
-    def _opened(cls, file: Path) -> Self:
-        connection = sqlite3.connect(file, timeout=BUSY_MILLISECONDS / 1000)
+    def _opened(cls, file: Path | None) -> Self:
+        if file is not None:
+            inspection.probe(file)
+        connection = sqlite3.connect(file or ":memory:", timeout=BUSY)
         try:
-            hub = cls(sqlite_utils.Database(connection), file.name)
+            hub = cls(sqlite_utils.Database(connection), file)
             hub._prepare()
         except BaseException:
             connection.close()
@@ -93,16 +101,28 @@ class Storage:
     def _prepare(self) -> None:
         for pragma in ("foreign_keys = ON", "secure_delete = ON", "synchronous = FULL"):
             self._db.execute(f"PRAGMA {pragma}")
-        migrations = _migrations()
-        applied = {step.name for step in migrations.applied(self._db)}
-        if not applied and set(self._db.table_names()) - {migrations.migrations_table}:
-            raise HubError(f"{self.name} is a SQLite file of something else: name a hub with --db")
-        if applied - set(VERSIONS):
-            raise HubError(f"{self.name} was made by a newer version of ExpHub: install that one")
-        self._db.enable_wal()
-        if migrations.pending(self._db):
-            with self.writing():  # another process may be at the same; the second finds nothing pending
-                migrations.apply(self._db)
+        due = migrations.pending(self._db, self.name)
+        shared = self._file is not None and files.network(self._file)
+        if due or (self._db.journal_mode == "wal") == bool(shared):
+            self._check()  # before anything is written
+        if shared:
+            self._db.disable_wal()
+        else:
+            self._db.enable_wal()
+        if self._file is not None and self._db.journal_mode == "wal":
+            self._journal = files.journal(self._file)
+            self._db.execute("PRAGMA schema_version").fetchone()  # the first that is read makes the journal
+        self._identities = self._found()
+        if due:
+            self._migrate()
+
+    def _migrate(self) -> None:
+        with self.writing(patience=OPENING) as db:  # of two processes at it the second finds nothing due
+            due = migrations.pending(db, self.name)
+            if due and self._file is not None and migrations.holds_experiments(db):
+                copy = migrations.keep(self._file, due[0])
+                self.warnings += (f"{self.name} was brought up to date; as it was before, it is kept as {copy}",)
+            migrations.apply(db)
 
     def __enter__(self) -> Self:
         return self
@@ -114,60 +134,141 @@ class Storage:
         """Close the file; a hub that is closed twice is closed."""
         self._db.close()
 
+    # --- transactions -------------------------------------------------------------------------------------
+
     @contextmanager
-    def writing(self) -> Iterator[sqlite_utils.Database]:
-        """One transaction, begun at once and kept only if the block goes through."""
-        with _explained(self.name):
-            self._db.execute("BEGIN IMMEDIATE")
+    def writing(self, *, patience: float | None = None) -> Iterator[sqlite_utils.Database]:
+        """One transaction, begun at once and kept only if the block goes through.
+
+        Args:
+            patience: seconds that a lock is waited for; else the hub's own.
+
+        Raises:
+            LockedError: where another program keeps the hub locked for longer.
+            HubError: where it cannot be written, or its file is no longer the one that was opened.
+        """
+        with refusals.explained(self.name):
             try:
+                self._patiently(self._begin, patience)
                 with self._db.atomic():
                     yield self._db
-                self._db.commit()
+                self._patiently(self._db.commit, patience)
             except BaseException:
                 self._db.rollback()
                 raise
+            self._wrote = time.monotonic()
+
+    @contextmanager
+    def briefly(self, patience: float) -> Iterator[None]:
+        """Wait no longer than so many seconds for a lock, for the time of a block."""
+        before, self.patience = self.patience, min(patience, self.patience)
+        try:
+            yield
+        finally:
+            self.patience = before
+
+    def write(self, action: Callable[[sqlite_utils.Database], Value]) -> Value:
+        """Do something in one transaction; where the journal's room has ended, once more from its beginning."""
+        try:
+            with self.writing() as db:
+                return action(db)
+        except HubError as error:
+            if not refusals.is_full(error.__cause__) or not self._begin_journal_anew():
+                raise
+        with self.writing() as db:
+            return action(db)
 
     def read(self, statement: str, **parameters: Any) -> list[Row]:
         """The rows of a statement in sql/."""
-        with _explained(self.name):
-            return list(self._db.query(sql(statement), parameters))
+        with refusals.explained(self.name):
+            return self._patiently(lambda: list(self._db.query(sql(statement), parameters)))
+
+    def _begin(self) -> None:
+        if os.getpid() != self._process:
+            raise HubError(f"{self.name} was opened by the process that this one was forked from: open it anew here")
+        time.sleep(max(0.0, self._wrote + COURTESY - time.monotonic()))
+        self._db.execute("BEGIN IMMEDIATE")
+        if self._found() != self._identities:
+            self._db.rollback()
+            self._leave()
+
+    def _patiently(self, action: Callable[[], Value], patience: float | None = None) -> Value:
+        """Wait for a lock, but not for long where somebody has just ended such a wait: what follows is clearing up."""
+        limit = self.patience if patience is None else patience
+        limit = min(limit, HURRY) if self._hurried else limit
+        try:
+            done = refusals.patiently(action, limit=limit, waiting=self.waiting)
+        except BaseException as error:
+            self._hurried = self._hurried or not isinstance(error, Exception)
+            raise
+        self._hurried = False
+        return done
+
+    # --- the file -----------------------------------------------------------------------------------------
+
+    def _found(self) -> tuple[files.Identity | None, ...]:
+        """Which files stand where the hub and its journal are to be."""
+        return tuple(files.identity(one) for one in (self._file, self._journal) if one is not None)
+
+    def _leave(self) -> None:
+        """Refuse a file that is no longer in its place, whole: what only the journal holds goes into it first.
+
+        The journal is emptied too, lest it be taken for that of another file that stands in this one's place now.
+        """
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        raise HubError(f"{self.name} {refusals.MOVED}")
+
+    def _check(self) -> None:
+        """Read the file through.
+
+        Raises:
+            HubError: where a page is damaged.
+        """
+        if any(row["said"] != "ok" for row in self._db.query(sql("check"))):
+            raise HubError(f"{self.name} {refusals.DAMAGED}")
+        self._sound = True
+
+    def reserve(self, size: int, answers: int = 0) -> None:
+        """Make sure, before answers are paid for, that `size` bytes of them can be stored whatever fills the disk.
+
+        Say how many `answers` that is where they may be short, or more than a thousand. It holds until so much has been
+        recorded, short of another program that keeps reading the hub all that time, and of file systems that take new
+        room for what is written over (btrfs, ZFS, network ones). Where there is room it costs microseconds, so it can
+        be asked for at every batch.
+
+        Raises:
+            HubError: where there is no room, or the file is damaged or cannot be written; nothing is lost by it.
+        """
+        if self._file is None:
+            return
+        size += answers * room.ROW
+        with refusals.explained(self.name):
+            if not self._sound:
+                self._patiently(self._check)
+            found = self._room(self._file)
+            if self._journal is not None and found.is_enough(size):
+                return
+            room.afford(found, size, self._file)
+            if found.is_enough(size):
+                return
+            if found.lacks(size):
+                with self.writing() as db:
+                    room.make(db, found.ballast(size))
+            self._begin_journal_anew()
+
+    def _room(self, file: Path) -> room.Room:
+        return self._patiently(lambda: room.Room.of(self._db, file, self._journal))
+
+    def _begin_journal_anew(self) -> bool:
+        """Bring all that the journal holds into the file, so that it is written from its beginning; whether it is."""
+        deadline = time.monotonic() + PINNED
+        while self._journal is not None:
+            with refusals.explained(self.name):
+                ((busy, _, _),) = self._db.execute("PRAGMA wal_checkpoint(RESTART)")
+            if not busy or time.monotonic() > deadline:
+                return not busy
+        return False
 
 
-@cache
-def _migrations() -> sqlite_utils.Migrations:
-    migrations = sqlite_utils.Migrations("exphub")
-
-    @migrations(name=VERSIONS[0])
-    def first(db: sqlite_utils.Database) -> None:
-        db.executescript(sql("schema"))
-        db.executescript(sql("views"))
-
-    @migrations(name=VERSIONS[1])
-    def second(db: sqlite_utils.Database) -> None:
-        db.executescript(sql("second"))
-
-    return migrations
-
-
-@contextmanager
-def _explained(name: str) -> Iterator[None]:
-    """Turn what SQLite says into a line with the next step."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        said = str(error)
-        for sign, explanation in _EXPLANATIONS.items():
-            if sign in said:
-                raise HubError(f"{name} {explanation}") from error
-        raise
-
-
-_EXPLANATIONS = {
-    "locked": "is locked by another program: close it there, then run again; what was recorded is kept",
-    "readonly": "cannot be written: give it write permission, or name another hub with --db",
-    "disk is full": "has no room left on its disk: make room, then run again; what was recorded is kept",
-    "unable to open": "cannot be opened: check the folder and its permissions, or name another with --db",
-    "not a database": "is no SQLite file: name a hub with --db",
-    "malformed": "is damaged: keep a copy, and recover what it holds with `sqlite3 FILE .recover`",
-    "disk I/O": "cannot be read or written (disk error): check the disk, then run again",
-}
+def _in_silence(_seconds: float) -> None:
+    """Wait without a word."""

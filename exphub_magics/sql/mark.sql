@@ -4,5 +4,6 @@ UPDATE results SET (is_false_positive, is_false_negative) = (
   SELECT results.flag AND NOT t.flag, NOT results.flag AND t.flag
   FROM truth AS t
   WHERE t.dataset_id = :dataset AND t.narrative_id = :narrative
+    AND results.flag IS NOT NULL AND t.flag IS NOT NULL
 )
 WHERE experiment_id = :experiment AND narrative_id = :narrative;

@@ -4,9 +4,10 @@ CREATE TABLE leases (  -- who runs an experiment at this moment; a row goes when
   experiment_id INTEGER PRIMARY KEY REFERENCES experiments (id),
   token TEXT NOT NULL,  -- a random one: who holds it holds the lease
   author TEXT,
-  machine TEXT NOT NULL,  -- a hash of the machine and of its last start
+  machine TEXT NOT NULL,  -- a hash of it
+  boot TEXT NOT NULL,  -- a hash of its last start; empty where it does not name it
   process INTEGER NOT NULL,
-  process_started REAL NOT NULL,  -- seconds since 1970, as the machine says: a process number may be used again
+  process_started REAL NOT NULL,  -- seconds after that start: a process number may be used again
   taken_at TIMESTAMP NOT NULL,
   beat INTEGER NOT NULL DEFAULT 0,  -- counts up while the run lives
   beaten_at TIMESTAMP NOT NULL
@@ -43,6 +44,7 @@ CREATE INDEX readings_by_narrative ON readings (experiment_id, narrative_id);
 
 ALTER TABLE responses ADD COLUMN parameters TEXT;  -- JSON: what was sent beside the model and the messages
 ALTER TABLE responses ADD COLUMN p_true REAL;  -- P(true) of the flag, from its token's logprobs
+ALTER TABLE responses ADD COLUMN written_tokens INTEGER;  -- of the prompt, which the provider keeps for later calls
 ALTER TABLE responses ADD COLUMN cost REAL;  -- USD by the prices of the day; null where none is known
 
 ALTER TABLE results ADD COLUMN p_true REAL;  -- beside the stated confidence: P(true) of the flag by its logprobs

@@ -1,0 +1,1 @@
+DELETE FROM leases WHERE experiment_id = :experiment AND token = :token;

@@ -1,0 +1,3 @@
+"""Benchmarks are run by `make bench`; pytest finds nothing to collect in them."""
+
+collect_ignore_glob = ["*.py"]
