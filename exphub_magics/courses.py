@@ -138,7 +138,12 @@ def _load(answerer: providers.Builtin | providers.Endpoint | None) -> dict[str, 
 
 
 def memory(course: Course) -> Generator[Progress]:
-    """Record what needs no call: narratives with nothing to evaluate, and questions answered before."""
+    """Record what needs no call: narratives with nothing to evaluate, and questions answered before.
+
+    A hub without any reply has nothing to recall, and what is not to be sent is recorded as the rest is asked.
+    """
+    if not course.hub.holds_replies():
+        return
     for chunk in _chunks(course.hub.pending(course.experiment)):
         left = _record_known(course, chunk)
         course.recalled += sum(one.placeholder is None for one in chunk) - len(left)
@@ -192,14 +197,15 @@ def _chunks(pending: Iterable[Pending], size: int = 500) -> Iterator[list[Pendin
 def ask(course: Course, again: Sequence[str]) -> Generator[Progress]:
     """Ask the rest, and record what comes back batch by batch."""
     waiting: dict[str, list[str]] = {}
-    questions = _questions(course, ("failed", *again), waiting)
+    states = ("failed", *again)
+    questions = _questions(course, states, waiting)
     sampled = list(itertools.islice(questions, SAMPLED))
     if not sampled:
         return
     known = course.known_form()
     course.answerer = answerer = providers.answerer(course.spec, form=known)
     if course.spec.provider != BUILTIN:
-        calls = course.total - sum(course.statuses.values())
+        calls = course.hub.left_to_ask(course.experiment, states)
         course.bill = Bill.of(course.hub, course.spec, course.experiment, sampled, calls=calls)
         yield course.progress()
     course.hub.reopen(course.experiment, lease=course.lease)

@@ -163,6 +163,14 @@ class Hub(Storage):
                 return
             after = rows[-1]["position"]
 
+    def left_to_ask(self, experiment: int, states: Iterable[str] = ()) -> int:
+        """How many narratives are pending or in one of `states`, without those that are never sent."""
+        return int(self.read("left_to_ask", experiment=experiment, states=json.dumps(list(states)))[0]["n"])
+
+    def holds_replies(self) -> bool:
+        """Whether there is any reply that could be recalled."""
+        return bool(self.read("holds_replies")[0]["holds"])
+
     def recall(self, question_hashes: Iterable[str]) -> dict[str, tuple[str, int, Reply]]:
         """The latest stored reply to each question: its request hash, which asking it was, and the reply."""
         rows = self.read("recall", questions=json.dumps(list(question_hashes)))
