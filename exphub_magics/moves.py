@@ -101,7 +101,7 @@ class Part:
         return dict(Counter(move.kind for move in self.moves).most_common())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Rereading:
     """Experiments read anew by `source`: a version of the reader, or a file of replies, whose rows `file` counts."""
 
@@ -136,6 +136,9 @@ class Rereading:
                 for move in part.moves
             ],
         }
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         told = [_part_text(part) for part in self.parts]

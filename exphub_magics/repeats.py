@@ -41,11 +41,14 @@ _WHOLE = ("repeats", "narratives")
 _REPEAT = "repeat"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Repeats:
     """The table of configurations as a notebook and a terminal show it; `frame` holds its numbers."""
 
     frame: pd.DataFrame
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         return text(self.frame)
