@@ -15,7 +15,7 @@ from exphub_magics import overlaps, pairing
 from exphub_magics.errors import ConfigError
 from exphub_magics.hub import Hub, Row
 from exphub_magics.intervals import LEVEL
-from exphub_magics.markup import TITLES, columns, decimal, details, interval, table
+from exphub_magics.markup import TITLES, block, columns, decimal, details, interval, table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +107,7 @@ class Comparison:
     def _ipython_display_(self) -> None:
         """Show each pair's figures and flips, then the overlap chart."""
         shown = "".join(_pair_html(*each) for each in self._each())
-        display.display({"text/html": shown, "text/plain": str(self)}, raw=True)
+        display.display({"text/html": block(shown), "text/plain": str(self)}, raw=True)
         if in_kernel():
             display.display(self.figure)
 

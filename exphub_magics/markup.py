@@ -86,3 +86,12 @@ def details(summary: str, items: Iterable[str]) -> str:
     more = f"<li>… and {len(listed) - LISTED:,} more</li>" if len(listed) > LISTED else ""
     inner = "".join(f"<li>{item}</li>" for item in listed[:LISTED])
     return f"<details><summary>{escape(summary)}</summary><ul>{inner}{more}</ul></details>"
+
+
+def block(content: str) -> str:
+    """A block of HTML in which a notebook takes no dollar for the beginning of a formula: texts and money hold some.
+
+    >>> block("$1 of $2")
+    '<div class="mathjax_ignore">$1 of $2</div>'
+    """
+    return f'<div class="mathjax_ignore">{content}</div>'

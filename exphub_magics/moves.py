@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import lazy_loader
 
 from exphub_magics import metrics
-from exphub_magics.markup import TITLES, columns, decimal, details, interval, table
+from exphub_magics.markup import TITLES, block, columns, decimal, details, interval, table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,7 +148,7 @@ class Rereading:
         """The same as plain tables, with the narratives whose flag moves."""
         file = "".join(f"<div>{escape(line)}</div>" for line in self._file())
         parts = "".join(map(_part_html, self.parts))
-        return f"<div>{file}{parts}<div>{escape(self._closing())}</div></div>"
+        return block(f"{file}{parts}<div>{escape(self._closing())}</div>")
 
     def _file(self) -> list[str]:
         if self.file is None:

@@ -270,7 +270,7 @@ def html(frame: pd.DataFrame) -> str:
     if frame.empty:
         return "<div>no experiment yet</div>"
     told = "".join(f"<div>{note}</div>" for note in _NOTES)
-    return f"<div>{markup.table(_IN_WORDS, map(_notebook_row, _plain(frame)), left=[1, 2, 3, 14])}{told}</div>"
+    return markup.block(f"{markup.table(_IN_WORDS, map(_notebook_row, _plain(frame)), left=[1, 2, 3, 14])}{told}")
 
 
 def _plain(frame: pd.DataFrame) -> list[dict[str, Any]]:

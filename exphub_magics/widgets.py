@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import lazy_loader
 from IPython import display
 
+from exphub_magics.markup import block
 from exphub_magics.prices import dollars
 from exphub_magics.progress import Progress
 
@@ -125,11 +126,11 @@ class _Cell:
             words = f"{progress.name}: {moving(progress)}"
             bar = f'<progress value="{progress.finished}" max="{progress.total}"></progress>'
             stop = "■ stops it, what is answered stays"
-            self.bar.update(_bundle(f"<div>{bar} {escape(words)} · {stop}</div>", words), raw=True)
+            self.bar.update(_bundle(block(f"{bar} {escape(words)} · {stop}"), words), raw=True)
 
     def stays(self, words: str, *, bar: display.DisplayHandle | None = None) -> None:
         """Say what is to be read in the saved notebook too."""
-        said = _bundle(f"<div>{escape(words)}</div>", words)
+        said = _bundle(block(escape(words)), words)
         if bar is not None:
             bar.update(said if self.lasting else _bundle("", ""), raw=True)
         if not self.lasting:

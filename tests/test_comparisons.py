@@ -347,7 +347,7 @@ def test_what_anybody_wrote_is_text_and_only_what_jupyterlab_keeps_is_used(hub, 
         record(hub, demo, {one + HOSTILE: flag for one, flag in flags.items()}, name=name, rational=HOSTILE)
     read = Page(shown(compare(hub, ["1", "2"]))["text/html"])
     assert {tag for tag, _ in read.tags} == SANITISED
-    assert {name for _, attributes in read.tags for name in attributes} <= {"style", "scope"}
+    assert {name for _, attributes in read.tags for name in attributes} <= {"style", "scope", "class"}
     assert f"\n{HOSTILE}@1 → x{HOSTILE}@1\n" in read.words
     assert f"\n3-CME{HOSTILE} manual yes, now flagged: {HOSTILE}" in read.words
 

@@ -325,7 +325,7 @@ def test_the_notebooks_table_is_plain_and_what_people_named_is_text_in_it(hub):
     ]
     read = Page(Repeats(table(hub, numbers))._repr_html_())
     assert {tag for tag, _ in read.tags} == SANITISED
-    assert {name for _, attributes in read.tags for name in attributes} <= {"style", "scope"}
+    assert {name for _, attributes in read.tags for name in attributes} <= {"style", "scope", "class"}
     head, first, second = read.rows
     assert first[head.index("configuration")] == f"x{HOSTILE}@1"
     assert first[head.index("settings")] == f"extra {HOSTILE}"

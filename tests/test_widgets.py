@@ -118,7 +118,7 @@ def test_a_bar_moves_in_one_output_and_a_line_stays_in_its_place(cell, monkeypat
     assert "■ stops it, what is answered stays" in moved[1].data["text/html"]
     assert opened.data == emptied.data == {"text/html": "", "text/plain": ""}
     assert line.data == {
-        "text/html": "<div>first: 10 asked, 0 not evaluable</div>",
+        "text/html": '<div class="mathjax_ignore">first: 10 asked, 0 not evaluable</div>',
         "text/plain": "first: 10 asked, 0 not evaluable",
     }
 
