@@ -8,9 +8,10 @@ from pathlib import Path
 
 from exphub_magics import cards, experiments
 from exphub_magics.errors import ExphubError
-from exphub_magics.hub import Hub
+from exphub_magics.hub import Hub, where
 from exphub_magics.progress import Progress
 
+_started: list[Background] = []  # by this process; a handle that nobody kept is found again here
 JOIN_SECONDS = 0.2  # a waiting thread of Python's hears an interrupt between two looks only
 
 
@@ -24,7 +25,8 @@ class Background:
         self.name = job.spec.name
         self.progress: Progress | None = None
         self.error: BaseException | None = None
-        self._db, self._job, self._again = db, job, again
+        self.file = where(db).resolve()  # the hub's, wherever the kernel goes
+        self._job, self._again = job, again
         self._show: Callable[[Progress], None] = _unseen
         self._stopping = threading.Event()
         self._news = threading.Event()
@@ -45,10 +47,12 @@ class Background:
             ExphubError: when it cannot begin, in this cell and not in some later one.
         """
         run = cls(db, job, again)
+        _started.append(run)
         run._thread.start()
         while not run._news.wait(JOIN_SECONDS):
             pass
         if isinstance(run.error, ExphubError):
+            _started.remove(run)
             raise run.error
         if show is not None and run.progress is not None:
             show(run.progress)  # from the cell's own thread, so that the display is the cell's
@@ -83,7 +87,7 @@ class Background:
             raise self.error
         if self.progress is None:
             raise ExphubError(f"{self.name} was stopped before it began: run it again")
-        with Hub.open(self._db) as hub:
+        with Hub.open(self.file) as hub:
             return cards.scorecard(hub, self.progress.experiment_id, warnings=self.progress.warnings)
 
     def _join(self, timeout: float | None) -> None:
@@ -96,7 +100,7 @@ class Background:
 
     def _work(self) -> None:
         try:
-            with Hub.open(self._db) as hub:
+            with Hub.open(self.file) as hub:
                 experiments.follow(hub, self._job, self._look, again=self._again)
         except BaseException as error:  # noqa: BLE001 - it is raised again by wait(), in the caller's thread
             self.error = error
@@ -116,6 +120,16 @@ class Background:
         progress = self.progress
         told = f", {progress.finished:,} of {progress.total:,}" if progress else ""
         return f"<run of {self.name!r} in the background: {self.state}{told}; .progress, .stop(), .wait()>"
+
+
+def started(db: str | Path | None) -> dict[int, Background]:
+    """This process's runs in the background of a hub's experiments, the latest of each.
+
+    >>> started("another.db")
+    {}
+    """
+    file = where(db).resolve()
+    return {run.progress.experiment_id: run for run in _started if run.progress is not None and run.file == file}
 
 
 def _unseen(_progress: Progress) -> None:

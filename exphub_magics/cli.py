@@ -34,7 +34,7 @@ from exphub_magics import (
     specs,
     widgets,
 )
-from exphub_magics.background import Background
+from exphub_magics.background import Background, started
 from exphub_magics.configs import Configuration
 from exphub_magics.errors import ConfigError, ExphubError, nearest, unknown
 from exphub_magics.hub import Hub, where
@@ -55,7 +55,7 @@ class Session:
     db: str | None = None
     as_json: bool = False
     progress: Callable[[], widgets.Show] = widgets.on_terminal
-    lasting: Callable[[], widgets.Show] = widgets.on_terminal
+    lasting: Callable[[], widgets.Lasting] = widgets.on_terminal
     body: str = ""
     frames: dict[str, pd.DataFrame] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)  # why experiments stopped before their end
@@ -274,6 +274,26 @@ def report(session: Session, names: Sequence[str], output: str) -> Path:
 
 
 @cli.command()
+@click.argument("name", required=False)
+@_DB
+@_JSON
+@click.pass_obj
+def runs(session: Session, name: str | None) -> pd.DataFrame | Background:
+    """The experiments that are being run at this moment; with NAME the handle of one in this notebook's background.
+
+    Example: handle = %exphub runs baseline
+    """
+    with session.hub() as hub:
+        if name is None:
+            return listings.runs(hub.under_way())
+        experiment = hub.find(name)
+    handle = started(session.db).get(experiment)
+    if handle is None:
+        raise ConfigError(f"{name} has no run in the background here: `exphub runs` says what is run, and where")
+    return handle
+
+
+@cli.command()
 @click.argument("names", nargs=-1, metavar="NAME …")
 @click.option("--all", "every", is_flag=True, help="Every experiment in the hub.")
 @click.option("--apply", is_flag=True, help="Let it count; without, what moves is only shown.")
@@ -328,7 +348,10 @@ def experiment(
     job = experiments.prepare([_spec(session, {key: value for key, value in said.items() if value is not None})])[0]
     with session.hub_for([job]) as hub:
         if background:
-            return Background.start(where(session.db), job, show=session.lasting()), variable
+            show = session.lasting()
+            handle = Background.start(where(session.db), job, show=show)
+            show.offer(handle.stop)
+            return handle, variable
         last = experiments.follow(hub, job, session.progress())
         return cards.scorecard(hub, last.experiment_id, warnings=last.warnings), variable
 
@@ -400,7 +423,7 @@ def _fail(text: str, code: int) -> None:
 def shown(value: Any) -> str:
     """A verb's value as the terminal shows it."""
     if isinstance(value, pd.DataFrame):
-        return listings.table(value)
+        return listings.runs_table(value) if "taken_at" in value else listings.table(value)
     if isinstance(value, datasets.Profile):
         return "\n".join(f"{key}: {_plain(held)}" for key, held in value.as_json().items())
     return str(value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -121,13 +122,13 @@ def _through(course: courses.Course, again: Sequence[str]) -> Generator[Progress
 
 def follow(hub: Hub, job: Job, show: Callable[[Progress], None], *, again: Sequence[str] = ()) -> Progress:
     """Run to the end and show every Progress; an interrupt anywhere lets `run` record what has finished."""
-    stream = run(hub, job, again=again)
-    try:
-        for progress in stream:
-            show(progress)
-    except KeyboardInterrupt as interrupt:
-        show(stream.throw(interrupt))
-        raise
+    with closing(run(hub, job, again=again)) as stream:  # a stream that is left open keeps the experiment's lease
+        try:
+            for progress in stream:
+                show(progress)
+        except KeyboardInterrupt as interrupt:
+            show(stream.throw(interrupt))
+            raise
     return progress
 
 

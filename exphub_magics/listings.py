@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,43 @@ def shortened(name: str, width: int) -> str:
     ('ipv · …t-x, 0.5@12', 'strict@2')
     """
     return name if len(name) <= width else f"{name[: width // 3]}…{name[width // 3 + 1 - width :]}"
+
+
+# --- what goes on ------------------------------------------------------------------------------------------
+
+_RUNS = ("id", "name", "version", "author", "process", "taken_at", "beaten_at", "finished", "total_narratives")
+
+
+def runs(under_way: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """The experiments that somebody runs at this moment, one a row.
+
+    >>> list(runs([]).columns)[:3]
+    ['id', 'name', 'version']
+    """
+    return pd.DataFrame(list(under_way), columns=list(_RUNS))
+
+
+def runs_table(frame: pd.DataFrame) -> str:
+    """The same as a terminal table.
+
+    >>> runs_table(runs([]))
+    'nothing is being run'
+    """
+    if frame.empty:
+        return "nothing is being run"
+    rows = [
+        (
+            title(row),
+            f"{row['finished']:,} of {row['total_narratives']:,}",
+            _text(row["author"]),
+            row["process"],
+            row["taken_at"][:19].replace("T", " "),
+        )
+        for row in frame.to_dict("records")
+    ]
+    return tabulate.tabulate(
+        rows, ("experiment", "finished", "author", "process", "since (UTC)"), disable_numparse=True
+    )
 
 
 # --- the table --------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from html import escape
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import lazy_loader
 from IPython import display
@@ -17,8 +17,10 @@ from exphub_magics.prices import dollars
 from exphub_magics.progress import Progress
 
 if TYPE_CHECKING:
+    import ipywidgets
     import tqdm
 else:
+    ipywidgets = lazy_loader.load("ipywidgets")
     tqdm = lazy_loader.load("tqdm")
 
 Show: TypeAlias = Callable[[Progress], None]
@@ -96,7 +98,17 @@ def in_cell() -> Show:
     return _Cell()
 
 
-def beside_cells() -> Show:
+class Lasting(Protocol):
+    """Shows a run in the background; `offer` gives the reader a way to stop it."""
+
+    def __call__(self, progress: Progress) -> None:
+        """Show where the run stands."""
+
+    def offer(self, stop: Callable[[], None]) -> None:
+        """Offer to stop the run."""
+
+
+def beside_cells() -> Lasting:
     """As `in_cell`, for a run in the background: all in one display, since the thread of a run has no cell."""
     return _Cell(lasting=True)
 
@@ -109,6 +121,8 @@ class _Cell:
 
     def __init__(self, *, lasting: bool = False) -> None:
         self.lasting = lasting
+        self.ended = False
+        self.button: ipywidgets.Button | None = None
         self.bar: display.DisplayHandle | None = None
         self.shown = 0.0
         self.estimated = False
@@ -117,6 +131,9 @@ class _Cell:
         if self.bar is None:
             self.bar = display.display(_bundle("", ""), raw=True, display_id=True)
         if progress.state != "running":
+            self.ended = True
+            if self.button is not None:
+                self.button.close()
             self.stays(f"{progress.name}: {ended(progress)}", bar=self.bar)
         elif progress.estimate is not None and not self.estimated and not self.lasting:
             self.estimated = True
@@ -125,8 +142,16 @@ class _Cell:
             self.shown = time.monotonic()
             words = f"{progress.name}: {moving(progress)}"
             bar = f'<progress value="{progress.finished}" max="{progress.total}"></progress>'
-            stop = "■ stops it, what is answered stays"
+            stop = "other cells work meanwhile" if self.lasting else "■ stops it, what is answered stays"
             self.bar.update(_bundle(block(f"{bar} {escape(words)} · {stop}"), words), raw=True)
+
+    def offer(self, stop: Callable[[], None]) -> None:
+        """Show a button that stops the run, as long as it goes on."""
+        self.button = ipywidgets.Button(description="Stop", icon="stop", tooltip="what is answered stays")
+        self.button.on_click(lambda _button: stop())
+        display.display(self.button)
+        if self.ended:  # meanwhile
+            self.button.close()
 
     def stays(self, words: str, *, bar: display.DisplayHandle | None = None) -> None:
         """Say what is to be read in the saved notebook too."""
@@ -141,12 +166,15 @@ def _bundle(html: str, text: str) -> dict[str, str]:
     return {"text/html": html, "text/plain": text}
 
 
-def on_terminal() -> Show:
+def on_terminal() -> Lasting:
     """A line on stderr; where that is no terminal, only how the run ended."""
     return _Line()
 
 
 class _Line:
+    def offer(self, stop: Callable[[], None]) -> None:
+        """A terminal has no button: the handle's `stop` does it."""
+
     def __init__(self) -> None:
         self.bar: Any = None
         self.estimated = False

@@ -4,8 +4,8 @@ import time
 import pytest
 
 from endpoint import answer, completion
-from exphub_magics import experiments, prompts, specs
-from exphub_magics.background import Background
+from exphub_magics import cli, experiments, prompts, specs
+from exphub_magics.background import Background, started
 from exphub_magics.errors import ConfigError, EndpointError, ExphubError
 from exphub_magics.hub import Hub
 
@@ -93,3 +93,46 @@ def test_a_run_of_a_hub_that_is_another_file_leaves_that_alone(demo, tmp_path):
     with pytest.raises((ConfigError, ExphubError)):
         Background.start("notes.db", job(demo))
     assert (tmp_path / "notes.db").read_text() == "something else entirely"
+
+
+def test_a_run_whose_handle_is_lost_is_found_again(demo, slow, monkeypatch, capsys):
+    monkeypatch.setenv("EXPHUB_DB", "own.db")
+    run = Background.start("own.db", job(demo, slow, concurrency=1, author="Ann"))
+    assert started("own.db")[run.progress.experiment_id] is run
+    cli.main(["runs"])
+    said = capsys.readouterr().out
+    assert "first@1" in said
+    assert " of 10" in said
+    assert "Ann" in said
+    found = cli.cli.main(["runs", "first"], standalone_mode=False, obj=cli.Session())
+    assert found is run
+    run.stop()
+    run.wait()
+    cli.main(["runs"])
+    assert capsys.readouterr().out == "nothing is being run\n"
+
+
+def test_a_run_of_another_process_has_no_handle_here(demo, slow, monkeypatch, capsys):
+    monkeypatch.setenv("EXPHUB_DB", "other.db")
+    with Hub.open("other.db") as hub:
+        list(experiments.run(hub, job(demo)))
+    with pytest.raises(SystemExit):
+        cli.main(["runs", "first"])
+    assert "has no run in the background here" in capsys.readouterr().err
+
+
+def test_a_button_stops_a_run_and_goes_with_it(demo, slow, shell):
+    from IPython.utils.capture import capture_output  # noqa: PLC0415 - this test alone
+
+    from exphub_magics import widgets  # noqa: PLC0415
+
+    with capture_output() as caught:
+        show = widgets.beside_cells()
+        run = Background.start("own.db", job(demo, slow, concurrency=1), show=show)
+        show.offer(run.stop)
+    assert show.button.description == "Stop"
+    assert caught.outputs
+    show.button.click()
+    assert run.wait().counts["pending"] > 0
+    assert run.state == "stopped"
+    assert show.button.comm is None  # closed

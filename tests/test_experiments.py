@@ -311,3 +311,17 @@ def test_what_a_prompt_gets_wrong_is_listed_with_its_text(hub, demo, scripted):
     errors = cards.scorecard(hub, 1).errors
     assert errors[["narrative_id", "error"]].to_numpy().tolist() == [["3-CME", "false negative"]]
     assert errors.loc[0, "narrative_text"] == "V told a friend that she was afraid to go home."
+
+
+def test_a_run_that_was_stopped_gives_its_lease_back_at_once(hub, demo, scripted):
+    endpoint = scripted(lambda _body: completion(answer(False)))
+    served = {"provider": "scripted", "model_name": "m", "base_url": endpoint.url, "concurrency": 1}
+    spec = specs.complete(specs.Spec(name="first", prompt=prompts.parse("Was V hit?"), data=demo, **served))
+
+    def stop(progress):
+        if progress.asked and progress.state == "running":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        experiments.follow(hub, experiments.prepare([spec])[0], stop)
+    assert hub.under_way() == []

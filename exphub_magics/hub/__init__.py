@@ -312,6 +312,10 @@ class Hub(Storage):
         """Every experiment's id, name, version and fingerprint, the oldest first."""
         return self.read("names")
 
+    def under_way(self) -> list[Row]:
+        """The experiments that somebody runs at this moment: who, since when, and how far they are."""
+        return self.read("under_way")
+
     def counts(self, experiment: int) -> Row:
         """An experiment's counts by outcome and by status."""
         return self.read("counts_of", experiment=experiment)[0]
