@@ -6,6 +6,7 @@ first of them is used, so that loading the extension costs next to nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import lazy_loader
@@ -30,7 +31,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Register the magics; `%load_ext exphub_magics` calls this."""
+    """Register the magics and what completes in them; `%load_ext exphub_magics` calls this."""
+    from IPython.core.completer import (  # noqa: PLC0415 - only a shell has it, and has it loaded
+        CompletionContext,
+        SimpleMatcherResult,
+        context_matcher,
+    )
+
+    unload_ipython_extension(shell)
 
     def exphub(line: str) -> Any:
         """Work with the hub: `%exphub list`, `%exphub show NAME`, …; `%exphub --help` names every verb."""
@@ -47,6 +55,49 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
         return magics.experiment(shell, line, cell) if cell is not None else magics.experiment(shell, "--help", "")
 
+    def complete(context: CompletionContext) -> SimpleMatcherResult:
+        """What Tab offers."""
+        nothing = SimpleMatcherResult(completions=[])
+        if "%experiment" not in context.full_text and "%exphub" not in context.full_text:
+            return nothing
+        try:
+            from exphub_magics import matchers  # noqa: PLC0415 - paid for at the first use
+
+            return matchers.complete(shell, context)
+        except Exception:  # noqa: BLE001 - IPython prints it as a traceback into the cell in which somebody types
+            return nothing
+
     register: Any = shell.register_magic_function
-    register(exphub, "line", "exphub")
-    register(experiment, "line_cell", "experiment")
+    for function, kind in ((exphub, "line"), (experiment, "line_cell")):
+        function.getdoc = _help_of(function.__name__)  # type: ignore[attr-defined]  # `?` and Shift+Tab ask for it
+        register(function, kind, function.__name__)
+    matcher: Any = context_matcher(priority=100, identifier="exphub")(complete)
+    shell.Completer.custom_matchers.append(matcher)
+    shell.input_transformers_cleanup.append(_with_body)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take away what was registered; `%unload_ext` and `%reload_ext` call this."""
+    for own in (shell.Completer.custom_matchers, shell.input_transformers_cleanup):
+        own[:] = [one for one in own if getattr(one, "__module__", None) != __name__]
+    for kind, name in (("line", "exphub"), ("line", "experiment"), ("cell", "experiment")):
+        shell.magics_manager.magics[kind].pop(name, None)
+
+
+def _help_of(name: str) -> Callable[[], str]:
+    def help_of() -> str:
+        from exphub_magics import magics  # noqa: PLC0415 - paid for at the first use
+
+        return magics.help_of(name)
+
+    return help_of
+
+
+def _with_body(lines: list[str]) -> list[str]:
+    """Give a `%%experiment` without a line below it an empty one: else IPython answers, and takes it for a slip."""
+    written = "".join(lines)
+    alone = written.lstrip().startswith("%%experiment") and written.count("\n") <= written.endswith("\n")
+    return [*lines, "\n"] if alone and "%%experiment?" not in written else lines
+
+
+_with_body.has_side_effects = True  # type: ignore[attr-defined]  # so that a terminal does not take the cell for whole

@@ -1,4 +1,4 @@
-"""What a cell shows: an experiment's scorecard, and what changed since the version before.
+"""What a cell shows: an experiment's scorecard, and what changed against the baseline or the version before.
 
 Cards are plain tables and <details>, which JupyterLab shows alike in trusted and untrusted notebooks. Everything
 that a person or a model wrote is escaped.
@@ -6,7 +6,6 @@ that a person or a model wrote is escaped.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import lazy_loader
 from IPython import display
 
-from exphub_magics import comparisons, figures, metrics, prompts
+from exphub_magics import changes, comparisons, figures, metrics
 from exphub_magics.hub import Hub, Row
 from exphub_magics.markup import LISTED, TITLES, columns, decimal, details, interval, table
 
@@ -50,17 +49,6 @@ HEAD = ("", "value", "95 % interval", "from", "always “no”", "")
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What differs from the version before."""
-
-    version: int
-    prompt: tuple[prompts.Change, ...]
-    others: tuple[str, ...]
-    pair: comparisons.Pair | None
-    why_not: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Scorecard:
     """One experiment's figures; shown in a notebook as a card with its confusion chart.
 
@@ -76,7 +64,7 @@ class Scorecard:
     incidents: int
     cells: dict[str, int]
     failures: tuple[tuple[str, str], ...]
-    change: Change | None
+    change: changes.Change | None
     warnings: tuple[str, ...] = ()
     wrong: tuple[Row, ...] = ()
 
@@ -117,7 +105,8 @@ class Scorecard:
         if comparisons.in_kernel():
             display.display(self.figure)
         if self.change is not None:
-            display.display({"text/html": _since(self.change), "text/plain": _since_text(self.change)}, raw=True)
+            told = {"text/html": changes.html(self.change), "text/plain": changes.text(self.change)}
+            display.display(told, raw=True)
 
 
 def scorecard(hub: Hub, experiment: int, *, warnings: Sequence[str] = ()) -> Scorecard:
@@ -137,7 +126,7 @@ def scorecard(hub: Hub, experiment: int, *, warnings: Sequence[str] = ()) -> Sco
         incidents=len(set(incident)),
         cells=_cells(verdicts),
         failures=tuple((one["narrative_id"], one["error"] or "") for one in verdicts if one["status"] == "failed"),
-        change=_change(hub, row, board),
+        change=changes.change(hub, row, board),
         warnings=tuple(warnings),
         wrong=tuple(hub.errors(experiment)),
     )
@@ -158,41 +147,6 @@ def _cells(verdicts: Iterable[Row]) -> dict[str, int]:
     }
     found = Counter(names[one["manual_flag"], one["flag"]] for one in verdicts)
     return {name: found[name] for name in names.values()}
-
-
-def _change(hub: Hub, row: Row, board: Sequence[Row]) -> Change | None:
-    """The difference from the version of the name before this one; None for a first version."""
-    before = [one for one in board if one["name"] == row["name"] and one["version"] == row["version"] - 1]
-    if not before:
-        return None
-    (earlier,) = before
-    old, new = hub.experiment(earlier["id"]), hub.experiment(row["id"])
-    wording = prompts.diff(old["prompt_text"], new["prompt_text"])
-    changed = tuple(
-        f"{what}: {was} → {now}"
-        for what, was, now in (
-            ("model", f"{old['provider']} {old['model_name']}", f"{new['provider']} {new['model_name']}"),
-            ("dataset", _dataset(old), _dataset(new)),
-            ("settings", _settings(old), _settings(new)),
-        )
-        if was != now
-    )
-    differs = wording if old["prompt_hash"] != new["prompt_hash"] else ()
-    # By name and version: an id might be another experiment's name.
-    titles = [f"{one['name']}@{one['version']}" for one in (earlier, row)]
-    try:
-        (pair,) = comparisons.compare(hub, titles).pairs
-    except comparisons.NothingCommonError as error:
-        return Change(earlier["version"], differs, changed, None, str(error))
-    return Change(earlier["version"], differs, changed, pair)
-
-
-def _dataset(row: Row) -> str:
-    return f"{row['dataset']} {row['dataset_sha256'][:8]}"
-
-
-def _settings(row: Row) -> str:
-    return ", ".join(f"{key} {value}" for key, value in json.loads(row["settings"]).items()) or "none"
 
 
 # --- words ------------------------------------------------------------------------------------------------
@@ -242,7 +196,7 @@ def _metric_row(card: Scorecard, score: metrics.Metric) -> tuple[str, str, str, 
 
 def text(card: Scorecard) -> str:
     """The card as plain text."""
-    since = [_since_text(card.change)] if card.change else []
+    since = [changes.text(card.change)] if card.change else []
     return "\n".join([_head_text(card), *since])
 
 
@@ -252,15 +206,6 @@ def _head_text(card: Scorecard) -> str:
     if len(card.failures) > LISTED:
         failed.append(f"… and {len(card.failures) - LISTED:,} more that failed")
     return "\n".join([title(card), counted(card), *told, "", columns(HEAD, rows(card)), *failed])
-
-
-def _since_text(change: Change) -> str:
-    marks = {"same": "{}", "removed": "[-{}-]", "added": "{{+{}+}}"}
-    wording = "".join(
-        marks[one.kind].format(_shortened(one.text) if one.kind == "same" else one.text) for one in change.prompt
-    )
-    verdict = change.pair.comparison.verdict() if change.pair else change.why_not or ""
-    return "\n".join([f"Since v{change.version}", *change.others, *([wording] if wording else []), verdict])
 
 
 # --- HTML -------------------------------------------------------------------------------------------------
@@ -273,41 +218,7 @@ def _head(card: Scorecard) -> str:
         [f"<code>{escape(one)}</code> {escape(error)}" for one, error in card.failures],
     )
     return (
-        f'<div class="exphub-card"><div><b>{escape(title(card))}</b></div><div>{escape(counted(card))}</div>'
+        '<div class="exphub-card mathjax_ignore">'
+        f"<div><b>{escape(title(card))}</b></div><div>{escape(counted(card))}</div>"
         f"{told}{failed}{table(HEAD, rows(card), left=[5])}</div>"
     )
-
-
-def _since(change: Change) -> str:
-    others = "".join(f"<div>{escape(other)}</div>" for other in change.others)
-    if change.pair is None:
-        why_not = f"<div>{escape(change.why_not or '')}</div>"
-        return f"<div><b>Since v{change.version}</b>{others}{_diff(change.prompt)}{why_not}</div>"
-    pair = change.pair
-    right, wrong = pair.newly_right, pair.newly_wrong
-    return (
-        f"<div><b>Since v{change.version}</b>{others}{_diff(change.prompt)}"
-        f"<div>{escape(pair.comparison.verdict())}</div>"
-        f"{details(f'{len(right):,} newly right', map(comparisons.told, right))}"
-        f"{details(f'{len(wrong):,} newly wrong', map(comparisons.told, wrong))}</div>"
-    )
-
-
-def _diff(changes: Sequence[prompts.Change]) -> str:
-    """The prompt's difference: whole lines around what changed, words taken out struck through."""
-    if not changes:
-        return ""
-    marks = {"removed": ("<del>", "</del>", "#d9534f"), "added": ("<ins>", "</ins>", "#2a86c8")}
-    pieces = []
-    for change in changes:
-        if change.kind == "same":
-            pieces.append(escape(_shortened(change.text)))
-        else:
-            opened, closed, colour = marks[change.kind]
-            pieces.append(f'<span style="color: {colour}">{opened}{escape(change.text)}{closed}</span>')
-    return f'<div style="white-space: pre-wrap; border-left: 3px solid #888; padding-left: 8px">{"".join(pieces)}</div>'
-
-
-def _shortened(same: str, *, around: int = 60) -> str:
-    """Unchanged words that are far from any change stand as an ellipsis."""
-    return same if len(same) <= 2 * around + 5 else f"{same[:around]} … {same[-around:]}"

@@ -20,12 +20,14 @@ import lazy_loader
 from exphub_magics import (
     cards,
     comparisons,
+    completions,
     configs,
     datasets,
     experiments,
     exports,
     listings,
     moves,
+    pins,
     prompts,
     providers,
     repeats,
@@ -96,12 +98,15 @@ _DB = click.option(
     metavar="FILE",
     expose_value=False,
     callback=_keep("db"),
+    shell_complete=completions.hubs,
     help="The hub; else $EXPHUB_DB, else exphub.db.",
 )
 _JSON = click.option(
     "--json", is_flag=True, expose_value=False, callback=_keep("as_json"), help="Print the value as JSON."
 )
-_DATA = click.option("--data", metavar="FILE", help="The dataset: a file, or sample.")
+_DATA = click.option(
+    "--data", metavar="FILE", shell_complete=completions.datasets, help="The dataset: a file, or sample."
+)
 _COLUMNS = click.option("--columns", metavar="MAP", help='What is what: "text=…,flag=…,narrative_id=…".')
 _SAMPLE = click.option("--sample", type=click.IntRange(1), metavar="N", help="Ask N narratives drawn at random.")
 _SEED = click.option("--seed", type=int, metavar="S", help="Which draw (0), and the model's seed where it takes one.")
@@ -119,13 +124,24 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("config", metavar="CONFIG")
+@click.argument("config", metavar="CONFIG", shell_complete=completions.configurations)
 @_DATA
 @_COLUMNS
-@click.option("--only", multiple=True, metavar="NAME", help="Run only this experiment; may be repeated.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=completions.configured,
+    help="Run only this experiment; may be repeated.",
+)
 @_SAMPLE
 @_SEED
-@click.option("--again", metavar="STATES", help="Ask these states anew too: salvaged, refused, ok.")
+@click.option(
+    "--again",
+    metavar="STATES",
+    shell_complete=completions.states,
+    help="Ask these states anew too: salvaged, refused, ok.",
+)
 @_CONCURRENCY
 @_MAX_COST
 @_DB
@@ -204,7 +220,7 @@ def list_(session: Session) -> pd.DataFrame:
 
 
 @cli.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completions.versions)
 @_DB
 @_JSON
 @click.pass_obj
@@ -218,7 +234,7 @@ def show(session: Session, name: str) -> cards.Scorecard:
 
 
 @cli.command()
-@click.argument("names", nargs=-1, required=True, metavar="A B [C …]")
+@click.argument("names", nargs=-1, required=True, metavar="A B [C …]", shell_complete=completions.versions)
 @_DB
 @_JSON
 @click.pass_obj
@@ -232,7 +248,7 @@ def compare(session: Session, names: Sequence[str]) -> comparisons.Comparison:
 
 
 @cli.command()
-@click.argument("file")
+@click.argument("file", shell_complete=completions.datasets)
 @_COLUMNS
 @_JSON
 @click.pass_obj
@@ -246,8 +262,15 @@ def data(session: Session, file: str, columns: str | None) -> datasets.Profile:
 
 
 @cli.command()
-@click.argument("name")
-@click.option("-o", "--output", required=True, metavar="FILE", help="A csv, xlsx, parquet or jsonl file.")
+@click.argument("name", shell_complete=completions.versions)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    shell_complete=completions.exported,
+    help="A csv, xlsx, parquet or jsonl file.",
+)
 @_DB
 @click.pass_obj
 def export(session: Session, name: str, output: str) -> Path:
@@ -260,8 +283,10 @@ def export(session: Session, name: str, output: str) -> Path:
 
 
 @cli.command()
-@click.argument("names", nargs=-1, metavar="[NAME …]")
-@click.option("-o", "--output", default="report.html", metavar="FILE", show_default=True)
+@click.argument("names", nargs=-1, metavar="[NAME …]", shell_complete=completions.versions)
+@click.option(
+    "-o", "--output", default="report.html", metavar="FILE", show_default=True, shell_complete=completions.pages
+)
 @_DB
 @click.pass_obj
 def report(session: Session, names: Sequence[str], output: str) -> Path:
@@ -274,7 +299,7 @@ def report(session: Session, names: Sequence[str], output: str) -> Path:
 
 
 @cli.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completions.versions)
 @_DB
 @_JSON
 @click.pass_obj
@@ -294,11 +319,17 @@ def runs(session: Session, name: str | None) -> pd.DataFrame | Background:
 
 
 @cli.command()
-@click.argument("names", nargs=-1, metavar="NAME …")
+@click.argument("names", nargs=-1, metavar="NAME …", shell_complete=completions.versions)
 @click.option("--all", "every", is_flag=True, help="Every experiment in the hub.")
 @click.option("--apply", is_flag=True, help="Let it count; without, what moves is only shown.")
 @click.option("--reader", metavar="VERSION", help="Put back what an earlier version of the reader made of the replies.")
-@click.option("--from", "file", metavar="FILE", help="Take replies that another tool paid for: by id, with their text.")
+@click.option(
+    "--from",
+    "file",
+    metavar="FILE",
+    shell_complete=completions.replies,
+    help="Take replies that another tool paid for: by id, with their text.",
+)
 @_DB
 @_JSON
 @click.pass_obj
@@ -311,16 +342,49 @@ def reread(session: Session, /, names: Sequence[str], **said: Any) -> moves.Rere
         return rereading.named(hub, names, **said)
 
 
+@cli.command()
+@click.argument("names", nargs=-1, required=True, metavar="[NAME] ALIAS", shell_complete=completions.versions)
+@click.option("--why", metavar="TEXT", help="The reason, kept with the move.")
+@click.option("--by", "author", metavar="WHO", help="Who says so; else whoever git knows here.")
+@click.option("--remove", is_flag=True, help="Take the alias back; its history stays.")
+@_DB
+@_JSON
+@click.pass_obj
+def pin(session: Session, /, names: Sequence[str], **said: Any) -> pins.History:
+    """Let an alias stand for an experiment; every card is then held against the one pinned as baseline.
+
+    Example: exphub pin partner@3 baseline --why "before the new codebook"
+
+    An alias alone shows its history. It serves wherever a NAME is asked for.
+    """
+    with session.hub() as hub:
+        return pins.named(hub, names, **said)
+
+
 # --- the cell ---------------------------------------------------------------------------------------------
 
 
 @click.command(name="experiment", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("name")
-@click.option("--data", metavar="FILE|FRAME", help="The dataset: a file, a DataFrame variable, or sample.")
-@_COLUMNS
-@click.option("--model", "model_name", metavar="NAME", help="The model; rules-1, the builtin one, by default.")
+@click.argument("name", shell_complete=completions.names)
 @click.option(
-    "--provider", metavar="NAME", help=f"Who serves it: {', '.join(specs.ENDPOINTS)}, or any with --base-url."
+    "--data",
+    metavar="FILE|FRAME",
+    shell_complete=completions.datasets,
+    help="The dataset: a file, a DataFrame variable, or sample.",
+)
+@_COLUMNS
+@click.option(
+    "--model",
+    "model_name",
+    metavar="NAME",
+    shell_complete=completions.models,
+    help="The model; rules-1, the builtin one, by default.",
+)
+@click.option(
+    "--provider",
+    metavar="NAME",
+    shell_complete=completions.providers,
+    help=f"Who serves it: {', '.join(specs.ENDPOINTS)}, or any with --base-url.",
 )
 @click.option("--base-url", metavar="URL", help="Where it is served.")
 @click.option("--api-key-env", metavar="VARIABLE", help="The variable that holds the key; never the key itself.")
@@ -328,7 +392,12 @@ def reread(session: Session, /, names: Sequence[str], **said: Any) -> moves.Rere
 @_SAMPLE
 @_SEED
 @click.option("--temperature", type=float, metavar="T")
-@click.option("--reasoning-effort", metavar="E", help=f"One of {', '.join(specs.EFFORTS)}.")
+@click.option(
+    "--reasoning-effort",
+    metavar="E",
+    shell_complete=completions.efforts,
+    help=f"One of {', '.join(specs.EFFORTS)}.",
+)
 @click.option("--max-tokens", type=click.IntRange(1), metavar="N")
 @click.option("--repeat", type=click.IntRange(1), metavar="K", help="A deliberate repeat, asked anew.")
 @_CONCURRENCY

@@ -12,6 +12,7 @@ from IPython import display
 from exphub_magics import cli, widgets
 from exphub_magics.comparisons import in_kernel
 from exphub_magics.errors import ConfigError
+from exphub_magics.hub import where
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -24,13 +25,35 @@ class Stopped(KeyboardInterrupt):
         return ["Stopped. Everything answered is kept; run the cell again for the rest."]
 
 
+VERBS_HELP = """\
+Experiments over narratives: which prompt, which model, and how far to trust the answers.
+Verbs:    {verbs}
+Help:     %exphub VERB --help
+Example:  %exphub show baseline
+Next:     {next_step}
+"""
+CELL_HELP = f"""\
+Puts the prompt in this cell to a model over every narrative, and keeps what it answers.
+Example:  {cli.EXPERIMENT_EXAMPLE}
+          Does the text state or suggest violence between intimate partners?
+Next:     write a line and a prompt such as these and run the cell; it needs no key and no network
+Options:  Tab, or %%experiment?
+"""
+
+
 def exphub(shell: InteractiveShell, line: str) -> Any:
     """Run a verb and return its value."""
+    if not line.strip():
+        click.echo(VERBS_HELP.format(verbs="  ".join(cli.cli.commands), next_step=_next_step()), nl=False)
+        return None
     return _call(cli.cli, shell, line)
 
 
 def experiment(shell: InteractiveShell, line: str, body: str) -> Any:
     """Run the cell's prompt as an experiment and return its scorecard."""
+    if not line.strip() and not body.strip():
+        click.echo(CELL_HELP, nl=False)
+        return None
     value = _call(cli.experiment, shell, line, body)
     if not isinstance(value, tuple):
         return None
@@ -38,6 +61,23 @@ def experiment(shell: InteractiveShell, line: str, body: str) -> Any:
     if variable:
         shell.user_ns[variable] = shown
     return shown
+
+
+def help_of(name: str) -> str:
+    """What a magic takes, as click says it, with an example.
+
+    >>> help_of("exphub").splitlines()[0]
+    'Usage: %exphub [OPTIONS] COMMAND [ARGS]...'
+    """
+    command = cli.cli if name == "exphub" else cli.experiment
+    text = command.get_help(click.Context(command, info_name=_name(command)))
+    return text if "Example: " in text else f"{text}\n\nExample: %exphub show baseline"
+
+
+def _next_step() -> str:
+    hub = where()
+    found = f"%exphub list, for what is in {hub.name}"
+    return found if hub.exists() else f"run a cell that begins with {cli.EXPERIMENT_EXAMPLE}"
 
 
 def _call(command: click.Command, shell: InteractiveShell, line: str, body: str = "") -> Any:

@@ -1,5 +1,6 @@
 import json
 import re
+import time
 from collections import Counter
 
 import pandas as pd
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from IPython.display import display
 from IPython.utils.capture import capture_output
 
-from exphub_magics import cards, datasets, experiments, metrics, prompts
+from exphub_magics import cards, datasets, experiments, metrics, pins, prompts
 from exphub_magics.hub import Hub
 from exphub_magics.markup import LISTED, decimal, interval
 from markup_reader import Page
@@ -359,6 +360,133 @@ def test_a_name_that_is_a_number_is_not_taken_for_an_id(hub, demo):
     card = card_of(hub, demo, MOVED, prompt="Is it so?")
     assert (card.change.pair.comparison.first, card.change.pair.comparison.second) == ("first@1", "first@2")
     assert len(card.change.pair.flips) == 3
+
+
+# --- against the baseline ---------------------------------------------------------------------------------
+
+
+def pinned(hub, name, **said):
+    """Pin an experiment at a moment that nothing before or after it shares."""
+    time.sleep(0.005)
+    told = pins.pin(hub, name, "baseline", **{"author": "Ann", "why": "before the new codebook", **said})
+    time.sleep(0.005)
+    return f"(pinned {told.now.moved_at[:10]} by Ann: before the new codebook)"
+
+
+def test_once_pinned_each_card_is_held_against_the_baseline(hub, demo, page):
+    record(hub, demo, name="partner")
+    when = pinned(hub, "partner")
+    card_of(hub, demo, dict.fromkeys(FLAGS, False), prompt="Is it, then?")
+    card = card_of(hub, demo, MOVED, prompt="Is it so?")
+    heading, wording, moved, wrong = str(card)[str(card).index("Against") :].splitlines()
+    assert heading == f"Against the baseline partner@1 {when}"
+    assert wording == "Is [-it?-]{+it so?+}"
+    assert moved.startswith("of 8 labelled narratives that both have answered: 1 newly wrong, 2 newly right, p = 1.00 ")
+    assert moved.partition(" (paired")[2] == card.change.pair.comparison.verdict().partition(" (paired")[2]
+    assert wrong == "newly wrong: 5-CME"
+    read = page(card)
+    assert f"Against the baseline partner@1 {when}" in read.words
+    assert "Since" not in read.words
+    wrong, right = read.words.index("\n1 newly wrong", read.words.index("paired")), read.words.index("\n2 newly right")
+    assert wrong < read.words.index("5-CME manual") < right < read.words.index("3-CME manual")
+
+
+def test_the_baselines_own_card_says_that_it_is_the_baseline(hub, demo, shown):
+    record(hub, demo)
+    number = record(hub, demo, MOVED, prompt="Is it so?")
+    when = pinned(hub, "first")
+    _, changed = shown(cards.scorecard(hub, number))
+    assert changed["text/plain"] == f"This is the baseline {when}"
+    assert Page(changed["text/html"]).words.strip() == f"This is the baseline {when}"
+    assert "Against the baseline first@2" in str(cards.scorecard(hub, 1))
+
+
+def test_without_a_pin_a_card_is_what_it_was_before_one(hub, demo, shown):
+    record(hub, demo)
+    number = record(hub, demo, MOVED, prompt="Is it so?")
+    before = shown(cards.scorecard(hub, number))
+    pinned(hub, "first@1")
+    assert shown(cards.scorecard(hub, number)) != before
+    pins.take_back(hub, "baseline")
+    assert shown(cards.scorecard(hub, number)) == before
+
+
+def test_what_makes_the_figures_less_alike_is_said_first(hub, demo, page):
+    record(hub, demo, name="partner")
+    reply(hub, 1, "schema")
+    pinned(hub, "partner")
+    changed = demo.assign(narrative=demo["narrative"].where(demo["narrative_id"] != "2-LE", "Officers saw V at noon."))
+    changed.loc[changed["narrative_id"] == "4-CME", "manual_flag"] = "1"
+    number = record(hub, changed, MOVED, prompt="Is it so?", model="n", said={"seed": 1})
+    reply(hub, number, "json")
+    card = cards.scorecard(hub, number)
+    kinds = [other.partition(":")[0] for other in card.change.others]
+    assert kinds == ["dataset", "labels", "answer format", "model", "settings"]
+    assert card.change.others[1:3] == (
+        "labels: 1 manual flag changed since it was pinned",
+        "answer format: schema → json",
+    )
+    words = page(card).words
+    told = [*card.change.others, "it so?", "newly wrong"]
+    assert sorted(told, key=words.index) == told
+
+
+def reply(hub, experiment, form):
+    """Let an experiment's first answer have come from a reply in a form."""
+    said = {"request_hash": form, "question_hash": form, "body": "{}", "answer_format": form}
+    answer = {"narrative_id": "1-CME", "status": "ok", "flag": True, "request_hash": form}
+    hub.record(experiment, [answer], [said])
+
+
+def test_labels_that_changed_before_the_pin_are_not_told(hub, demo):
+    number = record(hub, demo, name="partner")
+    dataset = hub.experiment(number)["dataset_id"]
+    hub.label(dataset, {"2-CME": True}, coder="manual")
+    pinned(hub, "partner")
+    card = card_of(hub, demo.assign(manual_flag=[*"11", "1", *demo["manual_flag"][3:]]), MOVED, prompt="Is it so?")
+    assert card.change.others == ()
+    hub.label(dataset, {"2-CME": False, "6-CME": True}, coder="manual")
+    assert cards.scorecard(hub, 2).change.others == ("labels: 2 manual flags changed since it was pinned",)
+
+
+def test_an_unfinished_experiment_is_compared_on_what_both_have_answered(hub, demo, page):
+    record(hub, demo, name="partner")
+    pinned(hub, "partner")
+    some = {one: MOVED[one] for one in ("1-CME", "2-CME", "5-CME")}
+    card = card_of(hub, demo, some, prompt="Is it so?")
+    assert card.about["state"] == "unfinished"
+    assert card.change.pair.comparison.n_common == 3
+    assert "of 3 labelled narratives that both have answered: 1 newly wrong, 0 newly right" in page(card).words
+    nothing = card_of(hub, demo, {}, prompt="And now?")
+    assert str(nothing).endswith("partner@1 and first@2 share no labelled narrative that all have answered")
+
+
+def test_a_long_list_of_what_is_newly_wrong_is_cut_and_says_by_how_many(hub):
+    many = LISTED + 3
+    frame = pd.DataFrame(
+        {
+            "narrative_id": [f"n{n:02}" for n in range(many)],
+            "narrative": [f"V {n}." for n in range(many)],
+            "manual_flag": "0",
+        }
+    )
+    record(hub, frame, dict.fromkeys(frame["narrative_id"], False), name="partner")
+    pinned(hub, "partner")
+    text = str(card_of(hub, frame, dict.fromkeys(frame["narrative_id"], True)))
+    assert text.endswith(f"n{LISTED - 1:02} … and 3 more")
+
+
+def test_what_anybody_wrote_of_the_baseline_is_text(hub, demo, shown):
+    record(hub, demo, name=HOSTILE, model=HOSTILE, prompt=f"Is it? {HOSTILE}", data_name=IMAGE)
+    reply(hub, 1, HOSTILE)
+    pins.pin(hub, "1", "baseline", author=HOSTILE, why=HOSTILE)
+    number = record(hub, demo, MOVED, prompt="Is it so?", rational=HOSTILE)
+    reply(hub, number, "json")
+    for one in (1, number):
+        read = Page(shown(cards.scorecard(hub, one))[1]["text/html"])
+        assert {tag for tag, _ in read.tags} <= SANITISED
+        assert f"by {HOSTILE}: {HOSTILE})" in read.words
+    assert f"answer format: {HOSTILE} → json" in read.words
 
 
 # --- what a notebook is given -----------------------------------------------------------------------------

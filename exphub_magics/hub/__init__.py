@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exphub_magics.errors import UnknownNameError, nearest
+from exphub_magics.hub import aliases
 from exphub_magics.hub.leases import Lease
 from exphub_magics.hub.storage import Row, Storage, now, sql, where
 from exphub_magics.questions import Reply
@@ -321,14 +322,18 @@ class Hub(Storage):
         return self.read("counts_of", experiment=experiment)[0]
 
     def find(self, name: str) -> int:
-        """The id of an experiment by name (its latest version), `name@version`, id or unique prefix.
+        """The id of an experiment by name (its latest version), `name@version`, id, alias or unique prefix.
 
         Raises:
-            UnknownNameError: with the nearest name, or with the candidates of a prefix that is not unique.
+            UnknownNameError: with the nearest name, with the candidates of a prefix that is not unique, or with both
+                experiments where an alias is another one's name.
         """
         rows = self.read("names")
         exact = [row for row in rows if name in (row["name"], f"{row['name']}@{row['version']}")]
         exact = exact or [row for row in rows if name == str(row["id"])]
+        alias = aliases.find(self, name, rows)
+        if alias is not None:
+            return alias
         if exact:
             return int(exact[-1]["id"])
         base, at, _ = name.rpartition("@")
@@ -342,7 +347,8 @@ class Hub(Storage):
         if near:
             candidates = ", ".join(dict.fromkeys(row["name"] for row in near))
             raise UnknownNameError(f"{name!r} begins more than one name: {candidates}")
-        raise UnknownNameError(f"no experiment is called {name!r}: {nearest(name, [row['name'] for row in rows])}")
+        known = [*(row["name"] for row in rows), *aliases.pinned(self)]
+        raise UnknownNameError(f"no experiment is called {name!r}: {nearest(name, known)}")
 
 
 def _reply(row: Row) -> Reply:

@@ -1,4 +1,4 @@
--- Long runs against real endpoints: who runs what, what was sent and paid, earlier readings of a reply.
+-- Long runs against real endpoints: who runs what, what was sent and paid, earlier readings of a reply; and aliases.
 
 CREATE TABLE leases (  -- who runs an experiment at this moment; a row goes when its run ends
   experiment_id INTEGER PRIMARY KEY REFERENCES experiments (id),
@@ -41,6 +41,16 @@ CREATE TABLE readings (  -- what a reply was read as before it was read anew; ap
   replaced_at TIMESTAMP NOT NULL
 );
 CREATE INDEX readings_by_narrative ON readings (experiment_id, narrative_id);
+
+CREATE TABLE aliases (  -- words that stand for an experiment; each move is appended, and the latest counts
+  id INTEGER PRIMARY KEY,
+  alias TEXT NOT NULL,
+  experiment_id INTEGER REFERENCES experiments (id),  -- null where the alias was taken back
+  author TEXT,
+  why TEXT,
+  moved_at TIMESTAMP NOT NULL
+);
+CREATE INDEX aliases_in_order ON aliases (alias, id);
 
 ALTER TABLE responses ADD COLUMN parameters TEXT;  -- JSON: what was sent beside the model and the messages
 ALTER TABLE responses ADD COLUMN p_true REAL;  -- P(true) of the flag, from its token's logprobs
