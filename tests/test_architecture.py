@@ -15,7 +15,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 
 def test_each_module_has_its_test_file():
-    exempt = {"__init__", "__main__", "errors", "markup", "questions", "environment", "widgets"}
+    exempt = {"__init__", "__main__", "changes"}  # what changed is a part of a card: test_cards.py
     missing = [
         path.stem
         for path in PACKAGE.glob("*.py")

@@ -300,3 +300,11 @@ def test_frames_are_found_without_importing_anything(shell):
 )
 def test_a_line_is_split_as_it_is_typed(line, words, fragment, incomplete):
     assert Typed.of(line) == Typed(words, fragment, incomplete)
+
+
+def test_a_terminal_still_waits_for_the_prompt_below_the_line(shell):
+    whole = shell.input_transformer_manager.check_complete
+    assert whole("%%experiment first --data sample")[0] == "incomplete"
+    assert whole("%%experiment first --data sample\n")[0] == "incomplete"
+    assert shell.transform_cell("%%experiment").endswith("'', '\\n')\n")
+    assert shell.transform_cell("%%time").endswith("'', '')\n")
