@@ -80,7 +80,8 @@ class Verbs(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find the verb that is meant."""
-        if args and not args[0].startswith("-") and args[0] not in self.commands:
+        asked = args and not ctx.resilient_parsing  # while a shell completes, a slip is no error yet
+        if asked and not args[0].startswith("-") and args[0] not in self.commands:
             raise click.UsageError(f"unknown verb {args[0]!r}: {nearest(args[0], self.commands, shown=20)}", ctx)
         return super().resolve_command(ctx, args)
 
