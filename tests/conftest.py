@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from exphub_magics.hub import Hub
 # No example is timed; where a run decides about a landing, every run tries the same examples.
 settings.register_profile("exphub", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("exphub")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs behind it deaf to interrupts
 
 VARIABLES = (
     "EXPHUB_DB",

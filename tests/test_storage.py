@@ -251,6 +251,7 @@ def test_reading_does_not_wait_for_a_lock(hub, experiment, locker):
 
 
 def test_an_interrupt_ends_the_waiting_at_once_and_what_follows_waits_no_more(hub, experiment, locker):
+    hub.patience = 30
     timer = threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT])
     began = time.monotonic()
     timer.start()
