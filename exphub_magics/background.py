@@ -30,6 +30,7 @@ class Background:
         self._show: Callable[[Progress], None] = _unseen
         self._stopping = threading.Event()
         self._news = threading.Event()
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"exphub {self.name}", daemon=True)
 
     @classmethod
@@ -62,7 +63,7 @@ class Background:
     @property
     def state(self) -> str:
         """`running`, `done`, `stopped` or `failed`."""
-        if self._thread.is_alive():
+        if not self._over.is_set():
             return "running"
         if self.error is not None and not isinstance(self.error, KeyboardInterrupt):
             return "failed"
@@ -91,12 +92,12 @@ class Background:
             return cards.scorecard(hub, self.progress.experiment_id, warnings=self.progress.warnings)
 
     def _join(self, timeout: float | None) -> None:
+        # An event and not the thread: one whose join was interrupted is taken for dead while it lives.
         waited = 0.0
-        while self._thread.is_alive():
+        while not self._over.wait(JOIN_SECONDS):
+            waited += JOIN_SECONDS
             if timeout is not None and waited >= timeout:
                 raise TimeoutError(f"{self.name} still goes on: .stop() stops it")
-            self._thread.join(JOIN_SECONDS)
-            waited += JOIN_SECONDS
 
     def _work(self) -> None:
         try:
@@ -106,6 +107,7 @@ class Background:
             self.error = error
         finally:
             self._news.set()
+            self._over.set()
             if self.progress is not None and self.error is not None:
                 self._show(self.progress)
 

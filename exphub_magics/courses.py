@@ -219,7 +219,8 @@ def ask(course: Course, again: Sequence[str]) -> Generator[Progress]:
     try:
         course.reserve()  # before anything is paid for
         for batch in stream:
-            course.unkept = _rows(course, batch, waiting)
+            with uninterrupted():  # from here on the batch is the course's, whatever comes
+                course.unkept = _rows(course, batch, waiting)
             yield from _kept(course)
             known = _remember(course, known)
             course.reserve()
@@ -284,7 +285,9 @@ def _rows(course: Course, batch: Sequence[Outcome], waiting: dict[str, list[str]
     """What a batch says: its results and its replies."""
     results, responses = [], []
     for question, outcome in batch:
-        asked_for = waiting.pop(question.request_hash)
+        asked_for = waiting.pop(question.request_hash, [])
+        if not asked_for:
+            continue  # an interrupt had the engine hand it over twice
         course.asked += 1
         if isinstance(outcome, Failure):
             failed = {"status": "failed", "error": outcome.error, "attempts": outcome.attempts}

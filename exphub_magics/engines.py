@@ -54,7 +54,9 @@ def local(
             fresh = list(itertools.islice(feed, _wanted(pool, room)))
             if not fresh and not pool.open:
                 return
-            yield loop.call(pool.exchange(fresh))
+            batch = loop.call(pool.exchange(fresh))
+            pool.handed = []
+            yield batch
     except GeneratorExit:
         raise
     except BaseException:
@@ -88,6 +90,7 @@ class _Pool:
         self.ask, self.concurrency = ask, concurrency
         self.open = 0
         self.finished: deque[Outcome] = deque()
+        self.handed: list[Outcome] = []  # to a caller who may be interrupted before it has them
         self.tasks: list[asyncio.Task[None]] = []
         self.error: BaseException | None = None
 
@@ -126,6 +129,7 @@ class _Pool:
     def take(self) -> list[Outcome]:
         batch = [self.finished.popleft() for _ in range(min(MOST, len(self.finished)))]
         self.open -= len(batch)
+        self.handed = batch
         if not self.finished:
             self.news.clear()
         return batch
@@ -136,7 +140,8 @@ class _Pool:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         self.tasks = []
-        rest = list(self.finished)
+        rest = [*self.handed, *self.finished]
+        self.handed = []
         self.finished.clear()
         return rest
 

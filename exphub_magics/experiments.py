@@ -110,10 +110,12 @@ def _through(course: courses.Course, again: Sequence[str]) -> Generator[Progress
         yield from courses.memory(course)
         yield from courses.ask(course, again)
     except KeyboardInterrupt:
+        course.hub.patience = courses.LOOK  # who has stopped a run waits no longer for a lock
         course.hub.finish(course.experiment, lease=course.lease)
         yield course.progress("stopped")
         raise
     except Exception:
+        course.hub.patience = courses.LOOK
         yield course.progress("stopped")
         course.hub.finish(course.experiment, lease=course.lease)
         raise

@@ -1,3 +1,5 @@
+import os
+import signal
 import threading
 import time
 
@@ -6,7 +8,7 @@ import pytest
 from endpoint import answer, completion
 from exphub_magics import cli, experiments, prompts, specs
 from exphub_magics.background import Background, started
-from exphub_magics.errors import ConfigError, EndpointError, ExphubError
+from exphub_magics.errors import ConfigError, EndpointError, ExphubError, LeaseError
 from exphub_magics.hub import Hub
 
 PROMPT = prompts.parse("Was the decedent hurt or threatened by a partner?")
@@ -136,3 +138,16 @@ def test_a_button_stops_a_run_and_goes_with_it(demo, slow, shell):
     assert run.wait().counts["pending"] > 0
     assert run.state == "stopped"
     assert show.button.comm is None  # closed
+
+
+def test_an_interrupted_wait_leaves_the_run_alone_and_its_lease_with_it(demo, slow):
+    run = Background.start("own.db", job(demo, slow, concurrency=1))
+    timer = threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        run.wait()
+    assert run.state == "running"
+    with pytest.raises(LeaseError, match="is being run by"):
+        Background.start("own.db", job(demo, slow))
+    assert run.wait().counts["pending"] == 0
+    assert len(slow.narratives()) == 9
