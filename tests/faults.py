@@ -190,7 +190,7 @@ BODIES = [
     Fault("choices in an object", "unreadable", (200, {"choices": {"0": {}}}), UNREADABLE + "no choices"),
     Fault("a choice that is none", "unreadable", (200, {"choices": [None]}), UNREADABLE + "no choices"),
     Fault("a message in words", "unreadable", (200, {"choices": [{"message": "no"}]}), UNREADABLE + "the message"),
-    Fault("a content in numbers", "unreadable", completion(5), UNREADABLE + "the content"),  # type: ignore[arg-type]
+    Fault("a content in numbers", "unreadable", completion(5), UNREADABLE + "the content"),
 ]
 READ_ALL_THE_SAME = [
     Fault("a content that is none", "answered", completion(None), "an empty reply"),
