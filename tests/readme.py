@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 def tables() -> str:
     """The hub's tables with what each holds, and its views."""
     sql = ROOT / "exphub_magics" / "sql"
-    written = "\n".join((sql / f"{name}.sql").read_text() for name in ("schema", "views", "second"))
+    written = "\n".join((sql / f"{name}.sql").read_text() for name in ("schema", "views", "second", "third"))
     tables = re.findall(r"CREATE TABLE (\w+) \(  -- (.+)", written)
     views = dict(re.findall(r"CREATE VIEW (\w+) AS  -- (.+)", written))
     lines = ["| table | what it holds |", "|---|---|", *(f"| `{name}` | {said} |" for name, said in tables)]

@@ -314,7 +314,7 @@ def surfaces(shell):
 
     def moving(name, warnings):
         with capture_output() as caught, pytest.MonkeyPatch.context() as patch:
-            patch.setattr(widgets, "REFRESH_SECONDS", 0)
+            patch.setattr(widgets.bars, "REFRESH_SECONDS", 0)
             bar = widgets.in_cell()
             for state in ("running", "running", "stopped"):
                 bar(progress(name, state, warnings))

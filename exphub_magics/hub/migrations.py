@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 else:
     sqlite_utils = lazy_loader.load("sqlite_utils")
 
-VERSIONS = ("first", "second")  # of the schema, oldest first
+VERSIONS = ("first", "second", "third")  # of the schema, oldest first
 
 
 @cache
@@ -34,6 +34,10 @@ def _migrations() -> sqlite_utils.Migrations:
     @migrations(name=VERSIONS[1])
     def second(db: sqlite_utils.Database) -> None:
         db.executescript(sql("second"))
+
+    @migrations(name=VERSIONS[2])
+    def third(db: sqlite_utils.Database) -> None:
+        db.executescript(sql("third"))
 
     return migrations
 

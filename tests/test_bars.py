@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from IPython.utils.capture import capture_output
 
-from exphub_magics import widgets
+from exphub_magics.widgets import bars
 from exphub_magics.courses import Progress
-from exphub_magics.widgets import ended, moving, span
+from exphub_magics.widgets.bars import ended, moving, span
 
 
 def progress(state="running", *, statuses=None, **more):
@@ -94,7 +94,7 @@ def cell(shell):
     """What the cell's output is given for these Progresses, one after the other."""
 
     def show(*course):
-        shown = widgets.in_cell()
+        shown = bars.in_cell()
         with capture_output() as caught:
             for one in course:
                 shown(one)
@@ -108,7 +108,7 @@ def running(finished, **more):
 
 
 def test_a_bar_moves_in_one_output_and_a_line_stays_in_its_place(cell, monkeypatch):
-    monkeypatch.setattr(widgets, "REFRESH_SECONDS", 0)
+    monkeypatch.setattr(bars, "REFRESH_SECONDS", 0)
     opened, *moved, emptied, line = cell(
         running(0), running(4), progress("done", statuses={"ok": 10}, asked=10, seconds=1.0)
     )
@@ -137,7 +137,7 @@ def test_a_bar_moves_a_few_times_a_second_however_fast_answers_come(cell, monkey
     clock = iter(range(10**6))
     monkeypatch.setattr(time, "monotonic", lambda: next(clock) * 0.01)
     outputs = cell(*(running(n, total=1000) for n in range(1000)), progress("done", statuses={"ok": 1000}, asked=1000))
-    assert 20 <= len(outputs) <= 2 * 1000 * 0.01 / widgets.REFRESH_SECONDS + 3
+    assert 20 <= len(outputs) <= 2 * 1000 * 0.01 / bars.REFRESH_SECONDS + 3
     assert outputs[-1].data["text/plain"] == "first: 1,000 asked, 0 not evaluable"
 
 
@@ -174,7 +174,7 @@ class Terminal(io.StringIO):
 
 
 def line(*course):
-    shown = widgets.on_terminal()
+    shown = bars.on_terminal()
     for one in course:
         shown(one)
 
@@ -191,7 +191,7 @@ def test_where_stderr_is_no_terminal_a_run_says_only_how_it_ended(capsys):
 
 def test_on_a_terminal_a_line_counts_and_is_wiped_before_the_last_word(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    show = widgets.on_terminal()
+    show = bars.on_terminal()
     for one in COURSE:
         show(one)
         time.sleep(0.11)  # a line is drawn ten times a second at most

@@ -1,4 +1,4 @@
-"""What moves while a run goes on: a bar in the cell, a line on the terminal. Views, without logic of their own."""
+"""What moves while a run goes on: a bar in the cell, a line on the terminal."""
 
 from __future__ import annotations
 

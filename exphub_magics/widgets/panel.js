@@ -1,0 +1,73 @@
+// What the pages of all panels share. Texts of people and models are set as text, never as HTML.
+
+const SILENCE = 4000; // milliseconds without an answer after which the page says so
+
+// An element: attributes (on… are listeners, booleans set or leave an attribute out), then texts and elements.
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (value === true) made.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) made.setAttribute(name, value);
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  return made;
+}
+
+// A link to the kernel: ask(action, said) sends a request, `line` is where problems and silence are said.
+function linked(model, root) {
+  const line = element("div", { class: "exphub-line", role: "status", "aria-live": "polite" });
+  let number = model.get("heard");
+  let timer = null;
+  const tell = () => {
+    const waiting = number > model.get("heard");
+    root.toggleAttribute("aria-busy", waiting);
+    if (!waiting) {
+      clearTimeout(timer);
+      timer = null;
+      line.textContent = model.get("problem");
+      line.classList.toggle("exphub-problem", line.textContent !== "");
+    }
+  };
+  const ask = (action, said = {}) => {
+    number += 1;
+    root.toggleAttribute("aria-busy", true);
+    timer ??= setTimeout(() => {
+      line.textContent =
+        "The kernel has not answered yet: it is at work, or was restarted. If it was, run this cell again; the hub has kept everything.";
+      line.classList.add("exphub-problem");
+    }, SILENCE);
+    try {
+      model.send({ ...said, action, number });
+    } catch {
+      line.textContent = "The kernel is gone: run this cell again; the hub has kept everything.";
+      line.classList.add("exphub-problem");
+    }
+  };
+  model.on("change:heard change:problem", tell);
+  return { ask, line, stop: () => model.off("change:heard change:problem", tell) };
+}
+
+// Draw what is shown into the cell, and again whenever that changes; what has the focus keeps it, by its id.
+function panel(name, draw) {
+  return ({ model, el }) => {
+    const root = element("section", { class: `exphub-panel exphub-${name} mathjax_ignore`, "aria-label": `ExpHub ${name}` });
+    const link = linked(model, root);
+    const body = element("div");
+    root.append(link.line, body);
+    el.append(root);
+    const again = () => {
+      const focused = root.contains(document.activeElement) ? document.activeElement.id : null;
+      draw(body, model.get("shown"), link.ask, root);
+      if (focused) root.querySelector(`[id="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    };
+    model.on("change:shown", again);
+    // JupyterLab takes letters for commands of its own where a cell is selected and no text field has the focus.
+    root.setAttribute("data-lm-suppress-shortcuts", "true");
+    again();
+    return () => {
+      model.off("change:shown", again);
+      link.stop();
+    };
+  };
+}
