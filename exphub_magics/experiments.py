@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -164,7 +165,7 @@ def _spent_by_others(hub: Hub, jobs: Sequence[Job], job: Job) -> float:
 def _register(hub: Hub, job: Job, again: Sequence[str]) -> courses.Course:
     spec, dataset = job.spec, job.dataset
     number, relabelled = register_dataset(hub, dataset)
-    selected = None if spec.sample is None else draw(dataset, spec.sample, spec.seed or 0)
+    selected = None if spec.sample is None else draw(dataset, spec.sample, spec.seed or 0, stratified=spec.stratified)
     earlier = hub.names()
     fingerprint = spec.fingerprint(dataset.sha256)
     if all(row["fingerprint"] != fingerprint for row in earlier):
@@ -229,13 +230,28 @@ def _flags(dataset: datasets.Dataset, part: str) -> dict[str, bool | None]:
     return {**dict.fromkeys(sorted(ids)), **said}
 
 
-def draw(dataset: datasets.Dataset, size: int, seed: int) -> list[str]:
+def draw(dataset: datasets.Dataset, size: int, seed: int, *, stratified: bool = False) -> list[str]:
     """The ids of a random sample without replacement; a larger sample of the same seed holds the smaller one.
 
-    Narratives are ordered by the sha256 of seed and id, so the draw depends on nothing but these two.
+    Narratives are ordered by the sha256 of seed and id, so the draw depends on nothing but these two. Where it is
+    `stratified`, by manual flag and source, the orders of the strata are merged as far as each has come, so that any
+    beginning holds them in proportion (proportional allocation, Cochran, Sampling Techniques, 1977, 5.5).
     """
     ids = [narrative.narrative_id for narrative in dataset.narratives]
-    return sorted(ids, key=lambda one: hashlib.sha256(f"{seed}:{one}".encode()).digest())[:size]
+    ordered = sorted(ids, key=lambda one: hashlib.sha256(f"{seed}:{one}".encode()).digest())
+    return (_merged(dataset, ordered) if stratified else ordered)[:size]
+
+
+def _merged(dataset: datasets.Dataset, ordered: Sequence[str]) -> list[str]:
+    """The ids by how far each is along its stratum; strata that are equally far stay in their random order."""
+    stratum = {one.narrative_id: (dataset.labels.get(one.narrative_id), one.source) for one in dataset.narratives}
+    sizes = Counter(stratum.values())
+    seen: Counter[Any] = Counter()
+    along = {}
+    for one in ordered:
+        seen[stratum[one]] += 1
+        along[one] = (seen[stratum[one]] - 0.5) / sizes[stratum[one]]
+    return sorted(ordered, key=along.__getitem__)
 
 
 def _drift(hub: Hub, spec: Spec, experiment: int, earlier: Sequence[Row], *, new: bool) -> list[str]:

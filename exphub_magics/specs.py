@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 BUILTIN = "builtin"
 SAMPLE = "sample"  # as a spec's data: the packaged dataset, never a path
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
+_DRAW = ("sample", "stratified", "repeat")  # settings that no single question depends on
 MOST = 1000  # calls at once, and repeats: more is a slip of the key
 
 
@@ -66,6 +67,7 @@ class Spec:
     max_tokens: int | None = None
     seed: int | None = None
     sample: int | None = None
+    stratified: bool = False
     repeat: int = 1
     concurrency: int = 16
     max_cost: float | None = None
@@ -94,6 +96,7 @@ class Spec:
             "base_url": self.base_url,
         }
         kept = {key: value for key, value in said.items() if value is not None}
+        kept |= {"stratified": True} if self.stratified else {}
         return kept | ({"repeat": self.repeat} if self.repeat > 1 else {})
 
     def fingerprint(self, dataset_sha256: str) -> str:
@@ -119,7 +122,7 @@ class Spec:
         }
         # The builtin model reads nothing but the messages, so a drawn sample's answers serve the whole set too.
         if self.provider != BUILTIN:
-            asked |= {key: value for key, value in self.settings.items() if key not in ("sample", "repeat")}
+            asked |= {key: value for key, value in self.settings.items() if key not in _DRAW}
         if self.repeat > 1:
             asked["repeat"] = self.repeat
         return Question(narrative_id, messages, digest(asked))
@@ -163,6 +166,9 @@ def problems_by_key(spec: Spec, *, environment: Mapping[str, str] | None = None)
         "reasoning_effort": _effort_problem(spec.reasoning_effort),
         "max_tokens": _count_problem("max_tokens", spec.max_tokens),
         "sample": _count_problem("sample", spec.sample),
+        "stratified": "stratified says how a sample is drawn: add sample"
+        if spec.stratified and spec.sample is None
+        else None,
         "repeats": _count_problem("repeats", spec.repeat, MOST),
         "concurrency": _count_problem("concurrency", spec.concurrency, MOST),
         "max_cost": _cost_problem(spec.max_cost),

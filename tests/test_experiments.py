@@ -1,6 +1,7 @@
 import itertools
 import json
 import sqlite3
+from collections import Counter
 from dataclasses import replace
 
 import pandas as pd
@@ -219,6 +220,31 @@ def test_a_larger_sample_of_a_seed_holds_the_smaller(demo):
     assert experiments.draw(dataset, 5, 1) != experiments.draw(dataset, 5, 2)
     with pytest.raises(ConfigError, match="a sample of 11 from 10"):
         experiments.prepare([spec(demo, sample=11)])
+
+
+def test_a_stratified_sample_holds_each_stratum_in_proportion():
+    dataset = datasets.read("sample")
+    strata = {one.narrative_id: (dataset.labels.get(one.narrative_id), one.source) for one in dataset.narratives}
+    whole = Counter(strata.values())
+    drawn: set[str] = set()
+    for size in (20, 50, 200, 1119):
+        larger = set(experiments.draw(dataset, size, 3, stratified=True))
+        assert drawn < larger
+        assert len(larger) == size
+        drawn = larger
+        found = Counter(strata[one] for one in drawn)
+        assert all(abs(found[one] - n * size / len(strata)) <= 1 for one, n in whole.items())
+    assert experiments.draw(dataset, 50, 1, stratified=True) != experiments.draw(dataset, 50, 2, stratified=True)
+
+
+def test_the_draw_is_of_the_experiment_and_not_of_its_questions(hub, demo, scripted):
+    endpoint = scripted(by_words)
+    for stratified in (False, True):
+        go(hub, spec(demo, endpoint, sample=9, stratified=stratified))
+    assert len(hub.names()) == 2
+    assert len(endpoint.requests) <= 9, "a drawn sample's answers serve the other draw too"
+    with pytest.raises(ConfigError, match="stratified says how a sample is drawn"):
+        specs.complete(spec(demo, endpoint, stratified=True))
 
 
 def test_repeats_are_experiments_of_their_own_and_asked_anew(hub, demo, scripted):

@@ -18,6 +18,7 @@ SPEC = specs.Spec(name="first", prompt=prompts.parse("Is there violence?"), data
         {"max_tokens": 100},
         {"seed": 1},
         {"sample": 10},
+        {"sample": 10, "stratified": True},
         {"repeat": 2},
         {"base_url": "http://127.0.0.1:1/v1"},
     ],
