@@ -1,7 +1,7 @@
 """One run under way: what is pending becomes questions, and what comes back results, recorded batch by batch.
 
-Two passes: what is known already needs no call, and the engine asks the rest. An interrupt comes before or after
-a batch is recorded, never between.
+Two passes: what is known already needs no call, and the engine asks the rest. Whatever ends a run, what was answered by
+then is kept: in the hub, or beside it where another program keeps it locked.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 
 from exphub_magics import answers, engines, forms, providers
 from exphub_magics.bills import Bill
-from exphub_magics.errors import LockedError
-from exphub_magics.hub import Hub, Lease, Pending, Row
-from exphub_magics.interrupts import uninterrupted
+from exphub_magics.errors import HubError, LockedError
+from exphub_magics.hub import Hub, Lease, Pending, Row, unrecorded
+from exphub_magics.interrupts import check
 from exphub_magics.progress import Progress
 from exphub_magics.questions import Failure, Outcome, Question, Reply
 from exphub_magics.specs import BUILTIN, Spec, endpoint
@@ -37,6 +37,7 @@ class Course:
     hub: Hub
     spec: Spec
     experiment: int
+    fingerprint: str
     total: int
     warnings: tuple[str, ...]
     lease: Lease | None = None
@@ -51,6 +52,7 @@ class Course:
     answerer: providers.Builtin | providers.Endpoint | None = None
     bill: Bill | None = None
     unkept: tuple[list[Row], list[Row]] = ([], [])  # the results and replies at hand, until they are recorded
+    left: str | None = None  # what became of answers that the hub would not take
 
     def progress(self, state: str = "running", reason: str | None = None) -> Progress:
         """Where the run stands; a sign of life for whoever else wants the experiment."""
@@ -67,7 +69,7 @@ class Course:
             self.recalled,
             time.monotonic() - self.began,
             self.warnings,
-            reason=reason,
+            reason=reason or self.left,
             failures=dict(self.failures),
             **(self.bill.shown() if self.bill else {}),
             **_load(self.answerer),
@@ -116,15 +118,19 @@ class Course:
         return True
 
     def record(self, results: Sequence[Row], responses: Sequence[Row] = ()) -> None:
-        """Store a batch so that an interrupt comes before or after it, never between."""
+        """Store a batch."""
         if not results:
             return
-        with uninterrupted(), self.hub.briefly(LOOK):
-            stored = self.hub.record(self.experiment, results, responses, read=said, lease=self.lease)
-            self.unkept = ([], [])
-            self.fresh.update(row["question_hash"] for row in responses)
-            for row in stored:
-                self.count(row["status"], row["flag"])
+        stored = self.hub.record(self.experiment, results, responses, read=said, lease=self.lease)
+        self.fresh.update(row["question_hash"] for row in responses)
+        for row in stored:
+            self.count(row["status"], row["flag"])
+
+    def keep(self) -> None:
+        """Store the batch at hand, without waiting long for a lock."""
+        with self.hub.briefly(LOOK):
+            self.record(*self.unkept)
+        self.unkept = ([], [])
 
 
 def _load(answerer: providers.Builtin | providers.Endpoint | None) -> dict[str, Any]:
@@ -185,6 +191,7 @@ def _chunks(pending: Iterable[Pending], size: int = 500) -> Iterator[list[Pendin
     for one in pending:
         chunk.append(one)
         if len(chunk) == size:
+            check()
             yield chunk
             chunk = []
     if chunk:
@@ -219,17 +226,16 @@ def ask(course: Course, again: Sequence[str]) -> Generator[Progress]:
     try:
         course.reserve()  # before anything is paid for
         for batch in stream:
-            with uninterrupted():  # from here on the batch is the course's, whatever comes
-                course.unkept = _rows(course, batch, waiting)
+            course.unkept = _rows(course, batch, waiting)
             yield from _kept(course)
             known = _remember(course, known)
             course.reserve()
             yield course.progress()
-    except KeyboardInterrupt as interrupt:
-        rest = list(_rest(stream, interrupt))
-        course.record(*course.unkept)
-        for batch in rest:
-            course.record(*_rows(course, batch, waiting))
+    except BaseException:
+        for batch in _rest(stream):
+            results, replies = _rows(course, batch, waiting)
+            course.unkept = ([*course.unkept[0], *results], [*course.unkept[1], *replies])
+        _save(course)
         raise
     finally:
         stream.close()
@@ -240,20 +246,28 @@ def _kept(course: Course) -> Generator[Progress]:
     began = time.monotonic()
     while course.unkept[0]:
         try:
-            course.record(*course.unkept)
+            course.keep()
         except LockedError:
             if time.monotonic() - began > PATIENCE:
                 raise
             yield replace(course.progress(), waiting="another program keeps the hub locked: close it there")
 
 
-def _rest(stream: Generator[list[Outcome]], interrupt: KeyboardInterrupt) -> Iterator[list[Outcome]]:
-    """What the engine had finished when the interrupt came to its consumer."""
+def _rest(stream: Generator[list[Outcome]]) -> Iterator[list[Outcome]]:
+    """What the engine had finished when its consumer was to end; what is under way is given up."""
     try:
-        yield stream.throw(interrupt)
+        yield stream.throw(KeyboardInterrupt())
         yield from stream
     except KeyboardInterrupt:
         return
+
+
+def _save(course: Course) -> None:
+    """Record what is at hand as a run ends; what the hub will not take is left beside it."""
+    try:
+        course.keep()
+    except HubError:
+        course.left = unrecorded.leave(course.hub, course.fingerprint, *course.unkept)
 
 
 def _remember(course: Course, known: forms.Form | None) -> forms.Form | None:

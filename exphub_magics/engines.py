@@ -19,7 +19,7 @@ from exphub_magics.questions import Ask, Failure, Outcome, Question
 
 _T = TypeVar("_T")
 
-TICK_SECONDS = 0.5  # an empty batch comes at least so often, so that whoever iterates can look around
+TICK_SECONDS = 0.25  # an empty batch comes at least so often, so that whoever iterates can look around
 GATHER_SECONDS = 0.03  # how long a batch waits for company once its first outcome is there
 MOST = 100  # outcomes a batch
 
@@ -54,9 +54,7 @@ def local(
             fresh = list(itertools.islice(feed, _wanted(pool, room)))
             if not fresh and not pool.open:
                 return
-            batch = loop.call(pool.exchange(fresh))
-            pool.handed = []
-            yield batch
+            yield loop.call(pool.exchange(fresh))
     except GeneratorExit:
         raise
     except BaseException:
@@ -90,7 +88,6 @@ class _Pool:
         self.ask, self.concurrency = ask, concurrency
         self.open = 0
         self.finished: deque[Outcome] = deque()
-        self.handed: list[Outcome] = []  # to a caller who may be interrupted before it has them
         self.tasks: list[asyncio.Task[None]] = []
         self.error: BaseException | None = None
 
@@ -129,7 +126,6 @@ class _Pool:
     def take(self) -> list[Outcome]:
         batch = [self.finished.popleft() for _ in range(min(MOST, len(self.finished)))]
         self.open -= len(batch)
-        self.handed = batch
         if not self.finished:
             self.news.clear()
         return batch
@@ -140,8 +136,7 @@ class _Pool:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         self.tasks = []
-        rest = [*self.handed, *self.finished]
-        self.handed = []
+        rest = list(self.finished)
         self.finished.clear()
         return rest
 

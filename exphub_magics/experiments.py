@@ -9,14 +9,15 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from exphub_magics import bills, courses, datasets, environment, prompts, providers
 from exphub_magics.configs import Configuration, Problem
-from exphub_magics.errors import ConfigError, DatasetError
-from exphub_magics.hub import MANUAL, Hub, Row
+from exphub_magics.errors import ConfigError, DatasetError, LockedError
+from exphub_magics.hub import MANUAL, Hub, Row, unrecorded
+from exphub_magics.interrupts import steps
 from exphub_magics.progress import Progress
 from exphub_magics.specs import Spec
 
@@ -99,28 +100,28 @@ def run(hub: Hub, job: Job | Spec, *, again: Sequence[str] = ()) -> Generator[Pr
         (job,) = prepare([job])
     course = _register(hub, job, again)
     if next(hub.pending(course.experiment, ("failed", *again)), None) is not None:
-        with hub.lease(course.experiment, job.spec.author) as course.lease:
-            yield from _through(course, again)
+        yield from steps(_through(course, again))
+    elif hub.experiment(course.experiment)["end_time"] is None:
+        hub.finish(course.experiment)  # a run was stopped between its last answer and its end
     yield course.last()
 
 
 def _through(course: courses.Course, again: Sequence[str]) -> Generator[Progress]:
     """Ask everything that is left, and set the end time where nothing is."""
+    hub = course.hub
+    course.lease = hub.lease(course.experiment, course.spec.author)
     try:
         yield course.progress()
         yield from courses.memory(course)
         yield from courses.ask(course, again)
-    except KeyboardInterrupt:
-        course.hub.patience = courses.LOOK  # who has stopped a run waits no longer for a lock
-        course.hub.finish(course.experiment, lease=course.lease)
+        hub.finish(course.experiment, lease=course.lease)
+    except (KeyboardInterrupt, Exception):
+        hub.patience = courses.LOOK  # what has been stopped waits no longer for a lock
         yield course.progress("stopped")
         raise
-    except Exception:
-        course.hub.patience = courses.LOOK
-        yield course.progress("stopped")
-        course.hub.finish(course.experiment, lease=course.lease)
-        raise
-    course.hub.finish(course.experiment, lease=course.lease)
+    finally:
+        with suppress(LockedError):  # in this process the lease is free all the same
+            course.lease.release()
 
 
 def follow(hub: Hub, job: Job, show: Callable[[Progress], None], *, again: Sequence[str] = ()) -> Progress:
@@ -186,7 +187,9 @@ def _register(hub: Hub, job: Job, again: Sequence[str]) -> courses.Course:
         selected=selected,
     )
     warnings = [*hub.warnings, *spec.prompt.warnings, *relabelled, *_drift(hub, spec, experiment, earlier, new=new)]
-    course = courses.Course(hub, spec, experiment, len(selected or dataset.narratives), tuple(warnings))
+    unrecorded.take_in(hub)
+    total = len(selected or dataset.narratives)
+    course = courses.Course(hub, spec, experiment, fingerprint, total, tuple(warnings))
     course.begin(again)
     return course
 

@@ -129,7 +129,7 @@ def test_what_was_reserved_is_stored_though_a_quota_lets_no_file_grow(hub):
     experiment = begin(hub)
     hub.reserve(RESERVED)
     with no_larger_files() as limit:
-        limit(max(files.size(hub._file), files.size(hub._journal)))  # noqa: SLF001
+        limit(max(files.size(hub.file), files.size(hub._journal)))  # noqa: SLF001
         hub.record(experiment, *answers(RESERVED, 2_100))
     assert hub.leaderboard()[0]["ok"] == RESERVED // 2_100
 
@@ -155,7 +155,7 @@ def test_answers_take_no_more_pages_than_are_reserved_for_them(hub, length):
     experiment = begin(hub, narratives=many)
     hub.reserve(size, many)
     pages, free = pragma(hub, "page_count"), pragma(hub, "freelist_count")
-    reserved = hub._room(hub._file).pages_for(size + many * room.ROW)  # noqa: SLF001
+    reserved = hub._room(hub.file).pages_for(size + many * room.ROW)  # noqa: SLF001
     for first in range(0, many, 1_000):
         count = min(1_000, many - first)
         hub.record(experiment, *answers(count * length, length, first=first))
@@ -165,20 +165,20 @@ def test_answers_take_no_more_pages_than_are_reserved_for_them(hub, length):
 
 def test_room_that_is_there_is_not_made_again(hub):
     hub.reserve(RESERVED)
-    before = pragma(hub, "schema_version"), files.size(hub._file), files.size(hub._journal)  # noqa: SLF001
+    before = pragma(hub, "schema_version"), files.size(hub.file), files.size(hub._journal)  # noqa: SLF001
     for _ in range(100):
         hub.reserve(RESERVED)
-    assert (pragma(hub, "schema_version"), files.size(hub._file), files.size(hub._journal)) == before  # noqa: SLF001
+    assert (pragma(hub, "schema_version"), files.size(hub.file), files.size(hub._journal)) == before  # noqa: SLF001
 
 
 def test_where_there_is_no_room_nothing_is_begun_and_nothing_lost(tiny):
     with Hub.open(tiny / "hub.db") as hub:
         experiment = begin(hub, narratives=100)
         hub.record(experiment, *answers(1_000, 100))
-        before = files.size(hub._file), files.size(hub._journal)  # noqa: SLF001
+        before = files.size(hub.file), files.size(hub._journal)  # noqa: SLF001
         with pytest.raises(HubError, match=r"^hub\.db has no room left on its disk: make room, then run again"):
             hub.reserve(RESERVED)
-        assert (files.size(hub._file), files.size(hub._journal)) == before  # noqa: SLF001
+        assert (files.size(hub.file), files.size(hub._journal)) == before  # noqa: SLF001
     with Hub.open(tiny / "hub.db") as hub:
         assert hub.leaderboard()[0]["ok"] == 10
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from exphub_magics.errors import HubError, LockedError
+from exphub_magics.interrupts import check
 
 Value = TypeVar("Value")
 
@@ -97,6 +98,7 @@ def patiently(action: Callable[[], Value], *, limit: float, waiting: Callable[[f
         except sqlite3.Error as error:
             if not is_lock(error) or time.monotonic() - began >= limit:
                 raise
+        check()
         moment = time.monotonic()
         if moment - told >= TOLD:
             told = moment

@@ -61,7 +61,7 @@ class Storage:
     patience: float = PATIENCE
 
     def __init__(self, db: sqlite_utils.Database, file: Path | None) -> None:
-        self._db, self._file = db, file
+        self._db, self.file = db, file
         self.name = file.name if file else ":memory:"
         self.warnings = files.warnings(file) if file else ()
         self.waiting = _in_silence
@@ -102,15 +102,15 @@ class Storage:
         for pragma in ("foreign_keys = ON", "secure_delete = ON", "synchronous = FULL"):
             self._db.execute(f"PRAGMA {pragma}")
         due = migrations.pending(self._db, self.name)
-        shared = self._file is not None and files.network(self._file)
+        shared = self.file is not None and files.network(self.file)
         if due or (self._db.journal_mode == "wal") == bool(shared):
             self._check()  # before anything is written
         if shared:
             self._db.disable_wal()
         else:
             self._db.enable_wal()
-        if self._file is not None and self._db.journal_mode == "wal":
-            self._journal = files.journal(self._file)
+        if self.file is not None and self._db.journal_mode == "wal":
+            self._journal = files.journal(self.file)
             self._db.execute("PRAGMA schema_version").fetchone()  # the first that is read makes the journal
         self._identities = self._found()
         if due:
@@ -119,8 +119,8 @@ class Storage:
     def _migrate(self) -> None:
         with self.writing(patience=OPENING) as db:  # of two processes at it the second finds nothing due
             due = migrations.pending(db, self.name)
-            if due and self._file is not None and migrations.holds_experiments(db):
-                copy = migrations.keep(self._file, due[0])
+            if due and self.file is not None and migrations.holds_experiments(db):
+                copy = migrations.keep(self.file, due[0])
                 self.warnings += (f"{self.name} was brought up to date; as it was before, it is kept as {copy}",)
             migrations.apply(db)
 
@@ -208,7 +208,7 @@ class Storage:
 
     def _found(self) -> tuple[files.Identity | None, ...]:
         """Which files stand where the hub and its journal are to be."""
-        return tuple(files.identity(one) for one in (self._file, self._journal) if one is not None)
+        return tuple(files.identity(one) for one in (self.file, self._journal) if one is not None)
 
     def _leave(self) -> None:
         """Refuse a file that is no longer in its place, whole: what only the journal holds goes into it first.
@@ -239,16 +239,16 @@ class Storage:
         Raises:
             HubError: where there is no room, or the file is damaged or cannot be written; nothing is lost by it.
         """
-        if self._file is None:
+        if self.file is None:
             return
         size += answers * room.ROW
         with refusals.explained(self.name):
             if not self._sound:
                 self._patiently(self._check)
-            found = self._room(self._file)
+            found = self._room(self.file)
             if self._journal is not None and found.is_enough(size):
                 return
-            room.afford(found, size, self._file)
+            room.afford(found, size, self.file)
             if found.is_enough(size):
                 return
             if found.lacks(size):
