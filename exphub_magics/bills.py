@@ -33,6 +33,14 @@ def check(spec: Spec) -> None:
     budgets.Budget(spec.max_cost, price(spec))
 
 
+def estimate(
+    hub: Hub, spec: Spec, known: prices.Price | None, sampled: Sequence[Question], *, calls: int
+) -> budgets.Estimate:
+    """Reckon what calls will take, from some of their questions and from earlier replies of the model."""
+    history = hub.history(spec.provider, spec.model, spec.reasoning_effort, most=budgets.LATEST)
+    return budgets.estimate(spec, known, calls=calls, sample=sampled, history=budgets.History(**history))
+
+
 @dataclass(slots=True)
 class Bill:
     """The tokens and the money of one run."""
@@ -47,11 +55,10 @@ class Bill:
     def of(cls, hub: Hub, spec: Spec, experiment: int, sampled: Sequence[Question], *, calls: int) -> Bill:
         """The bill of a run that is yet to ask: reckoned from some of its questions, and from earlier replies."""
         known = price(spec)
-        history = hub.history(spec.provider, spec.model, spec.reasoning_effort, most=budgets.LATEST)
-        estimate = budgets.estimate(spec, known, calls=calls, sample=sampled, history=budgets.History(**history))
+        reckoned = estimate(hub, spec, known, sampled, calls=calls)
         before = hub.spending(experiment)
-        spent = before["cost"] + before["unpriced"] * estimate.each
-        return cls(estimate, known, budgets.Budget(spec.max_cost, known, spent, estimate.each))
+        spent = before["cost"] + before["unpriced"] * reckoned.each
+        return cls(reckoned, known, budgets.Budget(spec.max_cost, known, spent, reckoned.each))
 
     def add(self, reply: Reply) -> float | None:
         """Put a reply on the bill; its cost in USD, None where that is not known."""

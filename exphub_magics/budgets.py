@@ -11,6 +11,7 @@ from statistics import fmean
 
 from exphub_magics import answers, prices
 from exphub_magics.errors import ConfigError
+from exphub_magics.markup import counted
 from exphub_magics.prices import Price, dollars
 from exphub_magics.questions import Question
 from exphub_magics.specs import Spec
@@ -53,6 +54,8 @@ class Estimate:
         shared: 0 to 1, the share of a prompt's characters that every prompt begins with; a provider's prompt
             caching can use it.
         basis: how the tokens were reckoned.
+        least: USD where the provider keeps what every prompt begins with; None where the price is not known.
+        told: whether replies of this model have told what one takes.
     """
 
     calls: int
@@ -62,6 +65,8 @@ class Estimate:
     source: str | None
     shared: float
     basis: str
+    least: float | None = None
+    told: bool = False
 
     @property
     def each(self) -> float:
@@ -76,8 +81,7 @@ class Estimate:
         """  # noqa: E501 - a line is a line
         if not self.calls:
             return "nothing to ask"
-        calls = "1 call" if self.calls == 1 else f"{self.calls:,} calls"
-        tokens = f"about {calls}, {_rounded(self.prompt_tokens)} tokens in and {_rounded(self.completion_tokens)} out"
+        tokens = taken(self.calls, self.prompt_tokens, self.completion_tokens)
         if self.cost is None:
             return f"{tokens} ({self.basis}); price unknown: name it in {prices.FILE}"
         if not self.cost:
@@ -99,13 +103,17 @@ def estimate(
     """
     source = price.source if price else None
     if not calls:
-        return Estimate(0, 0, 0, 0.0 if price else None, source, 0.0, "nothing to ask")
+        nothing = 0.0 if price else None
+        return Estimate(0, 0, 0, nothing, source, 0.0, "nothing to ask", nothing)
     length = fmean(sum(len(message["content"]) for message in question.messages) for question in sample)
     prompt = math.ceil((length + FORM_CHARACTERS) / _characters_a_token(history))
     answer, basis = _answer(spec, history)
-    cost = price.cost(prompt, 0, answer) if price else None
-    total = None if cost is None else calls * cost
-    return Estimate(calls, calls * prompt, calls * answer, total, source, shared(sample), basis)
+    alike = shared(sample)
+    # The first call has the provider keep what the others share.
+    each = [price.cost(prompt, kept, answer) or 0.0 for kept in (0, int(alike * prompt))] if price else []
+    cost, least = (calls * each[0], each[0] + (calls - 1) * each[1]) if each else (None, None)
+    told = history is not None and history.replies > 0
+    return Estimate(calls, calls * prompt, calls * answer, cost, source, alike, basis, least, told)
 
 
 def shared(sample: Sequence[Question]) -> float:
@@ -145,6 +153,16 @@ def _answer(spec: Spec, history: History | None) -> tuple[int, str]:
 
 def _from(replies: int) -> str:
     return "from a reply of this model" if replies == 1 else f"from {replies:,} replies of this model"
+
+
+def taken(calls: int, prompt_tokens: int, completion_tokens: int) -> str:
+    """What calls take, in words.
+
+    >>> taken(1, 1_234, 61)
+    'about 1 call, 1,230 tokens in and 61 out'
+    """
+    tokens = f"{_rounded(prompt_tokens)} tokens in and {_rounded(completion_tokens)} out"
+    return f"about {counted(calls, 'call')}, {tokens}"
 
 
 def _rounded(count: int) -> str:
@@ -230,5 +248,5 @@ class Budget:
         if self.price.free:
             return "free"
         spent = dollars(self.spent) if self.limit is None else f"{dollars(self.spent)} of {dollars(self.limit)}"
-        untold = "1 reply" if self.untold == 1 else f"{self.untold:,} replies"
+        untold = counted(self.untold, "reply", "replies")
         return f"{spent} ({untold} without token counts reckoned)" if self.untold else spent

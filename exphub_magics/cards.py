@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import lazy_loader
 from IPython import display
 
-from exphub_magics import changes, comparisons, figures, metrics
-from exphub_magics.hub import Hub, Row
+from exphub_magics import changes, comparisons, figures, markup, metrics
+from exphub_magics.hub import Hub, Row, services
 from exphub_magics.markup import LISTED, TITLES, columns, decimal, details, interval, table
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def scorecard(hub: Hub, experiment: int, *, warnings: Sequence[str] = ()) -> Sco
         cells=_cells(verdicts),
         failures=tuple((one["narrative_id"], one["error"] or "") for one in verdicts if one["status"] == "failed"),
         change=changes.change(hub, row, board),
-        warnings=tuple(warnings),
+        warnings=tuple(dict.fromkeys([*warnings, *services.drift(hub, experiment)])),
         wrong=tuple(hub.errors(experiment)),
     )
 
@@ -156,7 +156,8 @@ def title(card: Scorecard) -> str:
     """The card's first line: what was run over what, and whether it is done."""
     about = card.about
     what = f"{about['name']} v{about['version']} · {about['provider']} {about['model_name']}"
-    over = f"{about['dataset']}, {about['total']:,} narratives of {card.incidents:,} incidents"
+    narratives, incidents = markup.counted(about["total"], "narrative"), markup.counted(card.incidents, "incident")
+    over = f"{about['dataset']}, {narratives} of {incidents}"
     return f"{what} · {over} · {about['state']}"
 
 

@@ -13,9 +13,9 @@ from IPython import display, get_ipython
 
 from exphub_magics import overlaps, pairing
 from exphub_magics.errors import ConfigError
-from exphub_magics.hub import Hub, Row
+from exphub_magics.hub import Hub, Row, services
 from exphub_magics.intervals import LEVEL
-from exphub_magics.markup import TITLES, block, columns, decimal, details, interval, table
+from exphub_magics.markup import TITLES, block, columns, counted, decimal, details, interval, table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,6 +71,7 @@ class Comparison:
     pairs: tuple[Pair, ...]
     flags: pd.DataFrame
     adjusted: tuple[float | None, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def figure(self) -> go.Figure:
@@ -97,7 +98,8 @@ class Comparison:
         )
 
     def __str__(self) -> str:
-        return "\n\n".join(_pair_text(*each) for each in self._each())
+        told = [f"note: {note}" for note in self.notes]
+        return "\n\n".join([*told, *(_pair_text(*each) for each in self._each())])
 
     def _each(self) -> list[tuple[str, Pair, float | None]]:
         titles = [f"{self.names[0]} → {name}" for name in self.names[1:]]
@@ -106,7 +108,8 @@ class Comparison:
 
     def _ipython_display_(self) -> None:
         """Show each pair's figures and flips, then the overlap chart."""
-        shown = "".join(_pair_html(*each) for each in self._each())
+        told = "".join(f"<div><b>Note</b> {escape(note)}</div>" for note in self.notes)
+        shown = told + "".join(_pair_html(*each) for each in self._each())
         display.display({"text/html": block(shown), "text/plain": str(self)}, raw=True)
         if in_kernel():
             display.display(self.figure)
@@ -115,7 +118,7 @@ class Comparison:
         """The first pair as `compare --json` shows it, and every pair under `pairs` when there are more."""
         shown = [pair.comparison.as_json() for pair in self.pairs]
         more = {"pairs": shown, "p_values_holm": list(self.adjusted)} if len(shown) > 1 else {}
-        return {**shown[0], **more}
+        return {**shown[0], **more, "notes": list(self.notes)}
 
 
 def compare(hub: Hub, names: Sequence[str]) -> Comparison:
@@ -142,7 +145,10 @@ def compare(hub: Hub, names: Sequence[str]) -> Comparison:
         for title, other in zip(titles[1:], answered[1:], strict=True)
     )
     adjusted = pairing.holm([pair.comparison.p_value for pair in pairs])
-    return Comparison(titles, pairs, _flags(titles, answered), tuple(adjusted))
+    notes = [
+        f"{title}: {note}" for title, one in zip(titles, numbers, strict=True) for note in services.drift(hub, one)
+    ]
+    return Comparison(titles, pairs, _flags(titles, answered), tuple(adjusted), tuple(notes))
 
 
 LEADERBOARD = (
@@ -240,7 +246,7 @@ def told(flip: Flip) -> str:
 def _counted(pair: Pair) -> str:
     found = pair.comparison
     return (
-        f"{found.n_common:,} labelled narratives that both answered ({found.n_excluded:,} excluded): "
+        f"{counted(found.n_common, 'labelled narrative')} that both answered ({found.n_excluded:,} excluded): "
         f"both right {found.both_right:,}, only the first {found.only_first_right:,}, "
         f"only the second {found.only_second_right:,}, both wrong {found.both_wrong:,}"
     )

@@ -1,7 +1,6 @@
 """A configuration file such as config/experiments.yml → specs, or everything that is wrong with it.
 
-The file is a list of experiments. It is read node by node, so that a name such as `no` or `012` stays what was
-written, and every problem is reported with its line, all in one message, before any call.
+The file is a list of experiments. Every problem is reported with its line, all in one message, before any call.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from typing import Any
 
 import yaml
 
-from exphub_magics import prompts
+from exphub_magics import nodes, prompts
 from exphub_magics.errors import ConfigError, named, nearest
+from exphub_magics.nodes import Problem
 from exphub_magics.specs import BUILTIN, MOST, SAMPLE, Spec, complete, problems_by_key
 
 MAX_BYTES = 1_000_000
-MAX_DEPTH = 8
 MAX_EXPERIMENTS = 1000  # of a file, all combinations and repeats: more is a slip of the key
 _COLUMNS, _MATRIX, _REPEATS = "columns", "matrix", "repeats"
 _UNREAD = prompts.parse("(unread)")  # stands for a prompt that is wrong, so that what is beside it is checked
@@ -30,6 +29,10 @@ _UNNAMED = "(unnamed)"
 
 def _whole(text: str) -> int:
     return int(text.replace("_", ""))
+
+
+def _yes(text: str) -> bool:
+    return {"true": True, "false": False}[text.casefold()]
 
 
 _SCALARS: Mapping[str, Callable[[str], Any]] = {
@@ -48,21 +51,19 @@ _SCALARS: Mapping[str, Callable[[str], Any]] = {
     "max_tokens": _whole,
     "seed": _whole,
     "sample": _whole,
+    "stratified": _yes,
     "repeats": _whole,
     "concurrency": _whole,
     "max_cost": float,
 }
-_KINDS: Mapping[Callable[[str], Any], str] = {str: "text", float: "a number", _whole: "a whole number"}
+_KINDS: Mapping[Callable[[str], Any], str] = {
+    str: "text",
+    float: "a number",
+    _whole: "a whole number",
+    _yes: "true or false",
+}
 KEYS = (*_SCALARS, _COLUMNS, _MATRIX)
 _VARIED = ("model_name", "provider", "prompt_file", "temperature", "reasoning_effort", "max_tokens")
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong with a configuration, and the line it stands on."""
-
-    line: int
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +81,7 @@ class Configuration:
 
     def refuse(self, *more: Problem) -> None:
         """Raise one error that holds every problem, in the order of the lines."""
-        found = sorted({(problem.line, problem.text) for problem in (*self.problems, *more)})
-        if not found:
-            return
-        if len(found) == 1:
-            line, text = found[0]
-            raise ConfigError(f"{named(self.path)}, line {line}: {text}")
-        listed = "\n".join(f"  line {line}: {text}" for line, text in found)
-        raise ConfigError(f"{len(found)} problems in {named(self.path)}; nothing was run:\n{listed}")
+        nodes.refuse(self.path, (*self.problems, *more))
 
 
 def read(path: str, *, data: str | None = None) -> Configuration:
@@ -96,15 +90,18 @@ def read(path: str, *, data: str | None = None) -> Configuration:
     Raises:
         ConfigError: when the file itself cannot be read as a list of experiments.
     """
-    root = _compose(path)
+    if not Path(path).is_file():
+        near = sorted(named(str(other)) for ending in ("*.yml", "*.yaml") for other in Path(path).parent.glob(ending))
+        raise ConfigError(f"configuration {named(path)!r} does not exist: {nearest(named(path), near)}")
+    root = nodes.compose(path, what="a list of experiments", most_bytes=MAX_BYTES)
     if not isinstance(root, yaml.SequenceNode):
         raise ConfigError(f"{named(path)} is no list of experiments: begin each with '- experiment_name: …'")
     reader = _Reader(Path(path).parent, data)
     specs = [(node.start_mark.line + 1, spec) for node in root.value for spec in reader.entry(node)]
     if not root.value:
-        reader.note(root, "the list is empty: begin an experiment with '- experiment_name: …'")
+        reader.notes.add(root, "the list is empty: begin an experiment with '- experiment_name: …'")
     return Configuration(
-        path, tuple(spec for _, spec in specs), tuple(line for line, _ in specs), tuple(reader.problems)
+        path, tuple(spec for _, spec in specs), tuple(line for line, _ in specs), tuple(reader.notes.problems)
     )
 
 
@@ -142,54 +139,20 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def _compose(path: str) -> yaml.Node | None:
-    file = Path(path)
-    if not file.is_file():
-        near = sorted(named(str(other)) for ending in ("*.yml", "*.yaml") for other in file.parent.glob(ending))
-        raise ConfigError(f"configuration {named(path)!r} does not exist: {nearest(named(path), near)}")
-    if file.stat().st_size > MAX_BYTES:
-        raise ConfigError(f"{named(path)} is larger than {MAX_BYTES:,} bytes: is it a list of experiments?")
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-        _refuse_bombs(path, text)
-        return yaml.compose(text, Loader=yaml.SafeLoader)
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{named(path)} is not UTF-8 text: save it as UTF-8") from error
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{named(path)}, line {line}: this is no YAML: {error.problem}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{named(path)} is no YAML: {str(error).splitlines()[0]}") from error
-
-
-def _refuse_bombs(path: str, text: str) -> None:
-    """Aliases and deep nesting make a small file large: a list of experiments needs neither."""
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            raise ConfigError(f"{named(path)} uses an alias (*name): write the value out")
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            raise ConfigError(f"{named(path)} is nested too deeply to be a list of experiments")
-
-
 class _Reader:
     """Walks the nodes of one file and collects what is wrong."""
 
     def __init__(self, folder: Path, data: str | None) -> None:
         self.folder, self.data = folder, data
-        self.problems: list[Problem] = []
+        self.notes = nodes.Notes()
         self.experiments = 0  # that the entries read so far come to
-
-    def note(self, node: yaml.Node, text: str) -> None:
-        self.problems.append(Problem(node.start_mark.line + 1, text))
 
     def entry(self, node: yaml.Node) -> Iterator[Spec]:
         """The specs of one entry of the list: one, or one a combination and repeat."""
         if not isinstance(node, yaml.MappingNode):
-            self.note(node, "an experiment is a list of keys and values, beginning with experiment_name")
+            self.notes.add(node, "an experiment is a list of keys and values, beginning with experiment_name")
             return
-        values = {key: self.value(key, value) for key, value in self.mapping(node, KEYS, "key").items()}
+        values = {key: self.value(key, value) for key, value in self.notes.mapping(node, KEYS).items()}
         self.require(node, values)
         lines = _key_nodes(node)
         matrix = values.pop(_MATRIX, {})
@@ -200,25 +163,12 @@ class _Reader:
         for label, combination in _combinations(matrix):
             yield from self.specs(node, lines, good, label, combination)
 
-    def mapping(self, node: yaml.MappingNode, known: tuple[str, ...], what: str) -> dict[str, yaml.Node]:
-        """Key → node, with unknown and repeated keys noted."""
-        nodes: dict[str, yaml.Node] = {}
-        for key_node, value_node in node.value:
-            key = str(key_node.value)
-            if known and key not in known:
-                self.note(key_node, f"unknown {what} {key!r}: {nearest(key, known)}")
-            elif key in nodes:
-                self.note(key_node, f"{what} {key!r} stands here twice")
-            else:
-                nodes[key] = value_node
-        return nodes
-
     def value(self, key: str, node: yaml.Node) -> Any:
         """A key's value in the type that the key has, whatever YAML would make of it."""
         if key == _MATRIX:
             return self.matrix(node)
         if key == _COLUMNS and isinstance(node, yaml.MappingNode):
-            said = {name: self.scalar(key, inner) for name, inner in self.mapping(node, (), "column").items()}
+            said = {name: self.scalar(key, inner) for name, inner in self.notes.mapping(node, (), "column").items()}
             return None if None in said.values() else said
         value = self.scalar(key, node)
         return self.data_path(value) if key == "data" and value else value
@@ -231,23 +181,16 @@ class _Reader:
 
     def scalar(self, key: str, node: yaml.Node) -> Any:
         convert = _SCALARS.get(key, str)
-        if not isinstance(node, yaml.ScalarNode) or not node.value.strip():
-            self.note(node, f"{key} is {_KINDS[convert]}, written behind the colon")
-            return None
-        try:
-            return convert(node.value)
-        except ValueError:
-            self.note(node, f"{key} is {_KINDS[convert]}, not {node.value!r}")
-            return None
+        return self.notes.scalar(key, node, convert, _KINDS[convert])
 
     def matrix(self, node: yaml.Node) -> dict[str, list[Any]]:
         if not isinstance(node, yaml.MappingNode):
-            self.note(node, "matrix holds keys with a list of values each, such as temperature: [0, 0.5]")
+            self.notes.add(node, "matrix holds keys with a list of values each, such as temperature: [0, 0.5]")
             return {}
         varied: dict[str, list[Any]] = {}
-        for key, values in self.mapping(node, _VARIED, "matrix key").items():
+        for key, values in self.notes.mapping(node, _VARIED, "matrix key").items():
             if not isinstance(values, yaml.SequenceNode) or not values.value:
-                self.note(values, f"matrix: {key} is a list of values, such as [a, b]")
+                self.notes.add(values, f"matrix: {key} is a list of values, such as [a, b]")
                 continue
             varied[key] = self.different(key, values)
         return {key: values for key, values in varied.items() if values}
@@ -258,7 +201,7 @@ class _Reader:
         for inner in node.value:
             value = self.scalar(key, inner)
             if value in found:
-                self.note(inner, f"matrix: {key} lists {inner.value} twice")
+                self.notes.add(inner, f"matrix: {key} lists {inner.value} twice")
             elif value is not None:
                 found.append(value)
         return found
@@ -270,21 +213,21 @@ class _Reader:
         self.experiments += math.prod(map(len, matrix.values())) * repeats
         if before <= MAX_EXPERIMENTS < self.experiments:
             more = f"{self.experiments:,} experiments, every combination and repeat counted"
-            self.note(where, f"the file comes to {more}, and may hold {MAX_EXPERIMENTS:,}: list fewer values")
+            self.notes.add(where, f"the file comes to {more}, and may hold {MAX_EXPERIMENTS:,}: list fewer values")
         return self.experiments > MAX_EXPERIMENTS
 
     def require(self, node: yaml.Node, values: Mapping[str, Any]) -> None:
         if "experiment_name" not in values:
-            self.note(node, "an experiment without a name: add experiment_name")
+            self.notes.add(node, "an experiment without a name: add experiment_name")
         varied = values.get(_MATRIX) or {}
         if ("prompt" in values) + ("prompt_file" in values or "prompt_file" in varied) != 1:
-            self.note(node, "an experiment has either prompt_file or prompt")
+            self.notes.add(node, "an experiment has either prompt_file or prompt")
         provider = values.get("provider", BUILTIN if "provider" not in varied else "")
         named = "model_name" in values or "model_name" in varied
         if provider is not None and provider.casefold() != BUILTIN and not named:
-            self.note(node, f"provider {provider!r} needs a model_name")
+            self.notes.add(node, f"provider {provider!r} needs a model_name")
         if "data" not in values and self.data is None:
-            self.note(node, "no dataset is named: add 'data: FILE' to the experiment, or run with --data FILE")
+            self.notes.add(node, "no dataset is named: add 'data: FILE' to the experiment, or run with --data FILE")
 
     def specs(
         self,
@@ -304,7 +247,7 @@ class _Reader:
         spec = Spec(name=name, prompt=prompt, repeat=repeats, **said)
         found = problems_by_key(spec)
         for key, text in found:
-            self.note(lines.get(key, node), text)
+            self.notes.add(lines.get(key, node), text)
         if spec.data is None or (_COLUMNS in lines and _COLUMNS not in said):
             return  # noted, and without them the dataset cannot be read
         if found:
@@ -324,7 +267,7 @@ class _Reader:
         except ConfigError as error:
             said_whole = file is None or repr(named(file)) in str(error)
             text = str(error) if said_whole else f"{named(file)}: {error}"
-            self.note(lines["prompt" if file is None else "prompt_file"], text)
+            self.notes.add(lines["prompt" if file is None else "prompt_file"], text)
             return None
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from exphub_magics import answers, engines, forms, providers
 from exphub_magics.bills import Bill
 from exphub_magics.errors import HubError, LockedError
-from exphub_magics.hub import Hub, Lease, Pending, Row, unrecorded
+from exphub_magics.hub import Hub, Lease, Pending, Row, rounds, services, unrecorded
 from exphub_magics.interrupts import check
 from exphub_magics.progress import Progress
 from exphub_magics.questions import Failure, Outcome, Question, Reply
@@ -53,6 +53,7 @@ class Course:
     bill: Bill | None = None
     unkept: tuple[list[Row], list[Row]] = ([], [])  # the results and replies at hand, until they are recorded
     left: str | None = None  # what became of answers that the hub would not take
+    again: rounds.Round | None = None  # whose results are asked for anew
 
     def progress(self, state: str = "running", reason: str | None = None) -> Progress:
         """Where the run stands; a sign of life for whoever else wants the experiment."""
@@ -69,11 +70,22 @@ class Course:
             self.recalled,
             time.monotonic() - self.began,
             self.warnings,
-            reason=reason or self.left,
+            reason=reason or self.left or self._rest(state),
             failures=dict(self.failures),
             **(self.bill.shown() if self.bill else {}),
             **_load(self.answerer),
         )
+
+    def _rest(self, state: str) -> str | None:
+        """How to go on with answers asked anew; of a plain run its views know that."""
+        if self.again is None or state != "stopped":
+            return None
+        return f"{self.total - sum(self.statuses.values()):,} are left; run it again {self.again.option} for these"
+
+    @property
+    def states(self) -> dict[str, str | None]:
+        """The states of results that are asked anew, with the moment before which they count."""
+        return {"failed": None, **(self.again.since if self.again else {})}
 
     def reserve(self) -> None:
         """Make sure that the replies to all that is under way can be kept."""
@@ -88,22 +100,26 @@ class Course:
         found = self.hub.form_of(spec.provider, url, spec.model)
         return None if found is None else forms.Form.of(found)
 
-    def begin(self, again: Sequence[str]) -> None:
-        """Count the results that stand; those in a state of `again` and the failed ones count once they come anew."""
+    def begin(self) -> None:
+        """Count the results that stand; the failed ones, and those asked anew, count once they come anew."""
         counts = self.hub.counts(self.experiment)
         self.statuses.update({status: counts[status] for status in STANDING if counts[status]})
         self.positives = counts["positives"]
-        for row in self.hub.verdicts(self.experiment) if again else ():
-            if row["status"] in again:
+        if self.again is None:
+            return
+        anew = {one.narrative_id for one in self.hub.pending(self.experiment, self.again.since) if one.status}
+        for row in self.hub.verdicts(self.experiment):
+            if row["narrative_id"] in anew:
                 self.earlier[row["narrative_id"]] = (row["status"], row["flag"])
                 self.statuses[row["status"]] -= 1
                 self.positives -= bool(row["flag"])
 
     def last(self) -> Progress:
         """Where the run ended: done, or stopped since there is no more money for it."""
+        self.warnings = tuple(dict.fromkeys([*self.warnings, *services.drift(self.hub, self.experiment)]))
         if sum(self.statuses.values()) >= self.total or self.bill is None:
             return self.progress("done")
-        return self.progress("stopped", self.bill.ended())
+        return self.progress("stopped", self.bill.ended() + (f" {self.again.option}" if self.again else ""))
 
     def count(self, status: str, flag: object) -> None:
         """Count a result; one that is asked anew counts once it has come."""
@@ -201,18 +217,17 @@ def _chunks(pending: Iterable[Pending], size: int = 500) -> Iterator[list[Pendin
 # --- answers to be asked for ------------------------------------------------------------------------------
 
 
-def ask(course: Course, again: Sequence[str]) -> Generator[Progress]:
+def ask(course: Course) -> Generator[Progress]:
     """Ask the rest, and record what comes back batch by batch."""
     waiting: dict[str, list[str]] = {}
-    states = ("failed", *again)
-    questions = _questions(course, states, waiting)
+    questions = _questions(course, waiting)
     sampled = list(itertools.islice(questions, SAMPLED))
     if not sampled:
         return
     known = course.known_form()
     course.answerer = answerer = providers.answerer(course.spec, form=known)
     if course.spec.provider != BUILTIN:
-        calls = course.hub.left_to_ask(course.experiment, states)
+        calls = course.hub.left_to_ask(course.experiment, course.states)
         course.bill = Bill.of(course.hub, course.spec, course.experiment, sampled, calls=calls)
         yield course.progress()
     course.hub.reopen(course.experiment, lease=course.lease)
@@ -280,9 +295,9 @@ def _remember(course: Course, known: forms.Form | None) -> forms.Form | None:
     return answerer.form
 
 
-def _questions(course: Course, states: Sequence[str], waiting: dict[str, list[str]]) -> Iterator[Question]:
+def _questions(course: Course, waiting: dict[str, list[str]]) -> Iterator[Question]:
     """The questions to ask, each once: narratives that are the same question wait for one reply together."""
-    for chunk in _chunks(course.hub.pending(course.experiment, states)):
+    for chunk in _chunks(course.hub.pending(course.experiment, course.states)):
         for question in _record_known(course, chunk):
             if question.question_hash in course.fresh:  # since the chunk was looked up
                 request_hash, _, reply = course.hub.recall([question.question_hash])[question.question_hash]

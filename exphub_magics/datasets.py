@@ -15,6 +15,7 @@ import lazy_loader
 
 from exphub_magics.columns import ColumnMap, Layout, assign, canonical_columns, parse_columns
 from exphub_magics.errors import DatasetError
+from exphub_magics.markup import counted
 from exphub_magics.narratives import SHOWN, Flag, Gathering, Narrative, Narratives, few
 from exphub_magics.placeholders import PLACEHOLDER_RULE, placeholder
 from exphub_magics.specs import SAMPLE
@@ -336,8 +337,8 @@ def _repeating(
             if said is _ABSENT:
                 del pairs[fact]
                 continue
-            for counted, flag in zip(pairs[fact], flags, strict=True):
-                counted[flag, said] += 1
+            for tally, flag in zip(pairs[fact], flags, strict=True):
+                tally[flag, said] += 1
         if not pairs:
             break
     by_incident = {fact: _repeats(fact, counted) for fact, (counted, _) in pairs.items()}
@@ -385,13 +386,13 @@ def _column_warnings(table: Table, chosen: ColumnMap, keys: _Keys) -> Iterator[s
 def _warnings(gathered: Gathering, incident_labels: Mapping[str, bool]) -> Iterator[str]:
     narratives = len(gathered.spool)
     if gathered.rows > narratives:
-        yield f"{gathered.rows - narratives} rows repeat another and are read once"
+        yield f"{counted(gathered.rows - narratives, 'row repeats', 'rows repeat')} another and are read once"
     alike = narratives - gathered.placeholders - len(gathered.texts)
     if alike:
-        yield f"{alike} narratives have the text of another with a different id"
+        yield f"{counted(alike, 'narrative has', 'narratives have')} the text of another with a different id"
     silent = len(incident_labels.keys() - gathered.incidents)
     if silent:
-        yield f"{silent} incidents have a label and no narrative"
+        yield f"{counted(silent, 'incident has', 'incidents have')} a label and no narrative"
 
 
 def _sha256(narratives: Narratives, ids: Sequence[str]) -> str:

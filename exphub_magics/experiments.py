@@ -16,8 +16,9 @@ from typing import Any
 from exphub_magics import bills, courses, datasets, environment, prompts, providers
 from exphub_magics.configs import Configuration, Problem
 from exphub_magics.errors import ConfigError, DatasetError, LockedError
-from exphub_magics.hub import MANUAL, Hub, Row, unrecorded
+from exphub_magics.hub import MANUAL, Hub, Row, rounds, unrecorded
 from exphub_magics.interrupts import steps
+from exphub_magics.markup import counted
 from exphub_magics.progress import Progress
 from exphub_magics.specs import Spec
 
@@ -70,7 +71,9 @@ def _job(spec: Spec, read: dict[Any, datasets.Dataset]) -> Job:
     facts = dataset.narratives[0].facts if dataset.narratives else {}
     prompts.check_slots(spec.prompt, facts, labels=_labels(dataset.profile.columns))
     if spec.sample is not None and spec.sample > len(dataset.narratives):
-        raise ConfigError(f"a sample of {spec.sample} from {len(dataset.narratives)} narratives: ask for fewer")
+        raise ConfigError(
+            f"a sample of {spec.sample} from {counted(len(dataset.narratives), 'narrative')}: ask for fewer"
+        )
     return Job(spec, dataset)
 
 
@@ -99,22 +102,24 @@ def run(hub: Hub, job: Job | Spec, *, again: Sequence[str] = ()) -> Generator[Pr
     if isinstance(job, Spec):
         (job,) = prepare([job])
     course = _register(hub, job, again)
-    if next(hub.pending(course.experiment, ("failed", *again)), None) is not None:
-        yield from steps(_through(course, again))
+    if next(hub.pending(course.experiment, course.states), None) is not None:
+        yield from steps(_through(course))
     elif hub.experiment(course.experiment)["end_time"] is None:
         hub.finish(course.experiment)  # a run was stopped between its last answer and its end
     yield course.last()
 
 
-def _through(course: courses.Course, again: Sequence[str]) -> Generator[Progress]:
+def _through(course: courses.Course) -> Generator[Progress]:
     """Ask everything that is left, and set the end time where nothing is."""
     hub = course.hub
     course.lease = hub.lease(course.experiment, course.spec.author)
     try:
         yield course.progress()
         yield from courses.memory(course)
-        yield from courses.ask(course, again)
+        yield from courses.ask(course)
         hub.finish(course.experiment, lease=course.lease)
+        if course.again:
+            course.again.end(hub)
     except (KeyboardInterrupt, Exception):
         hub.patience = courses.LOOK  # what has been stopped waits no longer for a lock
         yield course.progress("stopped")
@@ -190,7 +195,10 @@ def _register(hub: Hub, job: Job, again: Sequence[str]) -> courses.Course:
     unrecorded.take_in(hub)
     total = len(selected or dataset.narratives)
     course = courses.Course(hub, spec, experiment, fingerprint, total, tuple(warnings))
-    course.begin(again)
+    if again:
+        course.again = rounds.Round.of(hub, experiment, again)
+        course.warnings += course.again.notes
+    course.begin()
     return course
 
 
@@ -218,7 +226,7 @@ def register_dataset(hub: Hub, dataset: datasets.Dataset) -> tuple[int, list[str
     _, moved = hub.label(number, _flags(dataset, "incident_flag"), coder=MANUAL, incidents=True)
     if changed + moved:
         return number, [
-            f"{changed + moved} manual flags differ from those held before: the new ones count, the old are kept"
+            f"{counted(changed + moved, 'manual flag')} other than held before: the new count, the old are kept"
         ]
     return number, []
 

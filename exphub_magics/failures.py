@@ -31,6 +31,7 @@ _FILTER: Final = re.compile(
     r"|\b(?:input|prompt|content|text|request)s?\b.{1,30}\bflagged|flagged_input",
     re.IGNORECASE,
 )
+_CHANGING: Final = re.compile(r"[\w-]*\d[\w-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,34 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """Whom a run asks, as an error names it: `variable` is the one that holds the key, `sent` whether it held one."""
+
+    provider: str
+    model: str
+    address: str
+    variable: str | None = None
+    sent: bool = False
+
+    def key(self, status: int) -> str:
+        """That the key is refused, and what to do.
+
+        >>> Called("OpenAI", "m", "https://api.openai.com/v1", "OPENAI_API_KEY", sent=True).key(401)
+        'OpenAI refuses the key in OPENAI_API_KEY (401): set it to one that is valid there, then run it again'
+        """
+        if not self.sent:
+            step = f"set {self.variable}" if self.variable else "put one into a variable, and name that as api_key_env"
+            return f"{self.provider} refuses the key ({status}), since none was sent: {step}"
+        step = "set it to one that is valid there" if status == 401 else "see there what it may use, or set another"  # noqa: PLR2004 - Unauthorized
+        return f"{self.provider} refuses the key in {self.variable} ({status}): {step}, then run it again"
+
+    def name(self, status: int) -> str:
+        """That the model or the path is not known, and what to look at."""
+        whether = f"is the model called that there, and is base_url right, {self.address}?"
+        return f"{self.provider} does not know {self.model!r} or the path ({status}): {whether}"
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """Why one request gave no reply, in a line, and how often to try again."""
 
@@ -92,6 +121,36 @@ def rejection(status: int, body: Any, headers: Mapping[str, str], reason_phrase:
     """
     said, code = _words(body)
     return Rejection(status, said or reason_phrase or "no reason given", code, retry_after(headers))
+
+
+def hopeless(rejection: Rejection, said: str, called: Called) -> str | None:
+    """Why no question will fare better, with the next step, in a line; None where another one may.
+
+    >>> hopeless(Rejection(402, "pay"), "pay", Called("OpenAI", "m", "https://api.openai.com/v1"))
+    'OpenAI has no credit left, add some and run it again for the rest: pay'
+    """
+    wait = rejection.wait or 0.0
+    if rejection.is_without_credit:
+        return f"{called.provider} has no credit left, add some and run it again for the rest: {said}"
+    if rejection.kind != "final" and wait > LONGEST_WAIT_SECONDS:
+        return f"{called.provider} asks to wait {span(wait)}, run it again then: {said}"
+    if rejection.status in (401, 403):
+        return f"{called.key(rejection.status)}. It says: {said}"
+    if rejection.status in (404, 405):
+        return f"{called.name(rejection.status)} It says: {said}"
+    if rejection.status in REDIRECTS:
+        return f"{called.provider} sends on to another address ({rejection.status}): correct base_url"
+    return None
+
+
+def alike(reason: str) -> str:
+    """A reason without what differs from request to request: its numbers, and words that hold one, as ids do.
+
+    >>> alike("400: invalid input (req-00a7)") == alike("400: invalid input (req-00b8)") != alike("422: invalid input")
+    True
+    """
+    status, colon, said = reason.partition(":")
+    return status + colon + _CHANGING.sub("#", said.casefold())
 
 
 def within(completion: Any) -> Rejection | None:

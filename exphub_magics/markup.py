@@ -28,6 +28,15 @@ def decimal(value: float | None) -> str:
     return shown.replace("0.", ".", 1) if shown.lstrip("-").startswith("0.") else shown
 
 
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """A number of things; of one, without the plural.
+
+    >>> counted(1, "narrative"), counted(1119, "narrative"), counted(0, "reply", "replies")
+    ('1 narrative', '1,119 narratives', '0 replies')
+    """
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
 def interval(low: float | None, high: float | None) -> str:
     """An interval as its two ends, or nothing.
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import lazy_loader
 import yaml
 
-from exphub_magics.errors import ConfigError, nearest
+from exphub_magics import nodes
+from exphub_magics.errors import ConfigError, named
 from exphub_magics.specs import BUILTIN, ENDPOINTS, Endpoint
 
 if TYPE_CHECKING:
@@ -208,57 +209,55 @@ def read(path: str) -> tuple[Entry, ...]:
     Raises:
         ConfigError: with every problem and the line it stands on.
     """
-    shown = Path(path).name if Path(path).is_absolute() else path
-    root = _compose(path, shown)
+    shown = named(path)
+    if not Path(path).is_file():
+        raise ConfigError(f"the price table {shown!r} is no file: correct ${VARIABLE}, or unset it")
+    root = nodes.compose(path, what="a list of prices", most_bytes=MAX_BYTES)
     if root is None:  # nothing but comments
         return ()
     if not isinstance(root, yaml.SequenceNode):
         raise ConfigError(f"{shown} is no list of prices: begin each with '- model: …'")
     reader = _Reader(shown)
     entries = [entry for entry in map(reader.entry, root.value) if entry is not None]
-    reader.refuse()
+    nodes.refuse(path, reader.notes.problems)
     return tuple(entries)
-
-
-def _compose(path: str, shown: str) -> yaml.Node | None:
-    file = Path(path)
-    try:
-        if not file.is_file():
-            raise ConfigError(f"the price table {shown!r} is no file: correct ${VARIABLE}, or unset it")
-        if file.stat().st_size > MAX_BYTES:
-            raise ConfigError(f"{shown} is larger than {MAX_BYTES:,} bytes: is it a list of prices?")
-        return yaml.compose(file.read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader)
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{shown} is not UTF-8 text: save it as UTF-8") from error
-    except OSError as error:
-        raise ConfigError(f"{shown} cannot be read: {error.strerror}") from error
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{shown}, line {line}: this is no YAML: {error.problem}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{shown} is no YAML: {str(error).splitlines()[0]}") from error
-    except RecursionError:
-        raise ConfigError(f"{shown} is nested too deeply to be a list of prices") from None
 
 
 def _text(said: str) -> str:
     return said.strip()
 
 
-def _usd(said: str) -> float:
+def usd(said: str) -> float:
+    """An amount that is written as a plain number.
+
+    >>> usd("0.50"), usd("2e-1")
+    (0.5, 0.2)
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if not re.fullmatch(r"(?:[0-9]+\.?|[0-9]*\.[0-9]+)(?:[eE][-+]?[0-9]+)?", said.strip()):
+        raise ValueError(said)  # though Python takes 1_0 and nan for numbers, and digits of other scripts
     amount = float(said)
-    if not 0 <= amount < math.inf:
+    if amount == math.inf:
         raise ValueError(said)
     return amount
+
+
+def _day(said: str) -> date:
+    found = date.fromisoformat(said.strip())
+    if found > (datetime.now(UTC) + timedelta(hours=14)).date():  # nowhere on earth has it begun
+        raise ValueError(said)
+    return found
 
 
 _KINDS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "model": (_text, "the model's name"),
     "provider": (_text, "the provider's name"),
-    "input": (_usd, "a number, USD for a million tokens"),
-    "cached_input": (_usd, "a number, USD for a million tokens"),
-    "output": (_usd, "a number, USD for a million tokens"),
-    "date": (date.fromisoformat, "the day the price was looked up, such as 2026-11-01"),
+    "input": (usd, "a number, USD for a million tokens"),
+    "cached_input": (usd, "a number, USD for a million tokens"),
+    "output": (usd, "a number, USD for a million tokens"),
+    "date": (_day, "the day the price was looked up, today at the latest, such as 2026-11-01"),
 }
 _OPTIONAL = ("provider", "cached_input")
 
@@ -268,63 +267,30 @@ class _Reader:
 
     def __init__(self, shown: str) -> None:
         self.shown = shown
-        self.problems: list[tuple[int, str]] = []
+        self.notes = nodes.Notes()
         self.seen: set[tuple[str, str, date]] = set()
-
-    def note(self, node: yaml.Node, text: str) -> None:
-        self.problems.append((node.start_mark.line + 1, text))
-
-    def refuse(self) -> None:
-        """Raise one error that holds every problem, in the order of the lines."""
-        found = sorted(self.problems)
-        if len(found) == 1:
-            raise ConfigError(f"{self.shown}, line {found[0][0]}: {found[0][1]}")
-        if found:
-            listed = "\n".join(f"  line {line}: {text}" for line, text in found)
-            raise ConfigError(f"{len(found)} problems in {self.shown}; nothing was run:\n{listed}")
 
     def entry(self, node: yaml.Node) -> Entry | None:
         if not isinstance(node, yaml.MappingNode):
-            self.note(node, "a price is a list of keys and values, beginning with model")
+            self.notes.add(node, "a price is a list of keys and values, beginning with model")
             return None
-        before = len(self.problems)
-        said = self.values(node)
+        before = len(self.notes.problems)
+        found = self.notes.mapping(node, _KINDS).items()
+        said = {key: self.notes.scalar(key, value, *_KINDS[key]) for key, value in found}
         missing = [key for key in _KINDS if key not in said and key not in _OPTIONAL]
-        if len(self.problems) > before:
+        if len(self.notes.problems) > before:
             return None
         if missing:
-            self.note(node, f"a price without {' and '.join(missing)}: add {missing[0]}, {_KINDS[missing[0]][1]}")
+            step = f"add {missing[0]}, {_KINDS[missing[0]][1]}"
+            self.notes.add(node, f"a price without {' and '.join(missing)}: {step}")
             return None
         return self.dated(node, said)
-
-    def values(self, node: yaml.MappingNode) -> dict[str, Any]:
-        said: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = str(key_node.value)
-            if key not in _KINDS:
-                self.note(key_node, f"unknown key {key!r}: {nearest(key, _KINDS)}")
-            elif key in said:
-                self.note(key_node, f"key {key!r} stands here twice")
-            else:
-                said[key] = self.value(key, value_node)
-        return said
-
-    def value(self, key: str, node: yaml.Node) -> Any:
-        convert, kind = _KINDS[key]
-        if not isinstance(node, yaml.ScalarNode) or not node.value.strip():
-            self.note(node, f"{key} is {kind}, written behind the colon")
-            return None
-        try:
-            return convert(node.value)
-        except ValueError:
-            self.note(node, f"{key} is {kind}, not {node.value!r}")
-            return None
 
     def dated(self, node: yaml.Node, said: Mapping[str, Any]) -> Entry | None:
         model, provider, day = said["model"], said.get("provider"), said["date"]
         identity = (model.casefold(), (provider or "").casefold(), day)
         if identity in self.seen:
-            self.note(node, f"a second price of {model!r} with the date {day}: keep one")
+            self.notes.add(node, f"a second price of {model!r} with the date {day}: keep one")
             return None
         self.seen.add(identity)
         cached = said.get("cached_input", said["input"])

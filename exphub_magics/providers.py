@@ -1,7 +1,7 @@
 """Whoever answers: the builtin model in process, any other through the official openai client.
 
 One path serves every endpoint that speaks chat completions: what form of answer it takes is learnt from its first
-answers (forms), how many calls it bears from all of them (pacing), and what may help where it gives none from what
+answers (soundings), how many calls it bears from all of them (pacing), and what may help where it gives none from what
 it says (failures).
 """
 
@@ -12,7 +12,6 @@ import json
 import os
 import random
 import time
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,12 +23,14 @@ from exphub_magics.failures import Rejection, Trouble
 from exphub_magics.forms import Form
 from exphub_magics.pacing import Pace
 from exphub_magics.questions import Failure, Question, Reply
+from exphub_magics.soundings import Asked, Soundings
 from exphub_magics.specs import BUILTIN, Spec, endpoint
 
 DEADLINE_SECONDS = 180.0  # of one request, from the first byte sent to the last received
 FIRST_PAUSE_SECONDS = 1.0  # at most, before a second request; the most doubles with each further one
 LONGEST_PAUSE_SECONDS = 60.0
 UNANSWERED = 20  # questions in a row: then the endpoint is at fault, not the narratives
+TOO_LONG = 200  # likewise, of those turned down for their length: that says nothing of shorter ones
 MOST_BYTES = 50_000_000  # of a reply
 
 
@@ -64,32 +65,19 @@ class Builtin:
 
 
 @dataclass(slots=True)
-class Asked:
-    """One question under way: in which form, how often it was put, and what came of it."""
-
-    question: Question
-    form: Form
-    requests: int = 0
-    attempts: int = 0  # the requests but for those turned down for their form
-    troubles: Counter[failures.Kind] = field(default_factory=Counter)
-    prose: Reply | None = None  # that passed a fuller form over
-
-
-@dataclass(slots=True)
 class Endpoint:
     """One endpoint during a run: the way to it, what was learnt of it, and how it bears the run.
 
-    `form` is how its questions are put, `settled` once one was answered in it; `retried` counts the requests beyond
-    the first of each question.
+    `retried` counts the requests beyond the first of each question.
     """
 
     spec: Spec
     connection: Connection
     pace: Pace
-    form: Form = field(default_factory=Form)
-    settled: bool = False
+    soundings: Soundings
     retried: int = 0
     unanswered: int = 0  # questions in a row
+    answered: bool = False  # anything at all, in this run
     deadline_seconds: float = field(default_factory=lambda: DEADLINE_SECONDS)
 
     @classmethod
@@ -103,7 +91,17 @@ class Endpoint:
         if not (key.isascii() and key.isprintable()):
             raise EndpointError(f"{place.api_key_env} holds a character that no key has: set the variable anew")
         pace = Pace(spec.concurrency, deadline_seconds=DEADLINE_SECONDS)
-        return cls(spec, Connection(url, key or None), pace, form or Form())
+        return cls(spec, Connection(url, key or None), pace, Soundings(spec, form or Form()))
+
+    @property
+    def form(self) -> Form:
+        """How its questions are put."""
+        return self.soundings.form
+
+    @property
+    def settled(self) -> bool:
+        """Whether a question was answered in that form."""
+        return self.soundings.settled
 
     async def close(self) -> None:
         """Close the connections."""
@@ -115,15 +113,18 @@ class Endpoint:
         Raises:
             EndpointError: when no question will be answered: wrong key, no such model, no credit, nobody there.
         """
-        asked = Asked(question, self.form)
-        while True:
-            outcome = await self.once(asked)
-            if isinstance(outcome, Reply):
-                self.unanswered = 0
-            if isinstance(outcome, Reply | Failure):
-                return outcome
-            if outcome:
-                await asyncio.sleep(outcome)
+        asked = self.soundings.ask(question)
+        try:
+            while True:
+                outcome = await self.once(asked)
+                if isinstance(outcome, Reply):
+                    self.unanswered, self.answered = 0, True
+                if isinstance(outcome, Reply | Failure):
+                    return outcome
+                if outcome:
+                    await asyncio.sleep(outcome)
+        finally:
+            self.soundings.pass_on(asked)
 
     async def once(self, asked: Asked) -> Reply | Failure | float:
         """Put a question once: its reply, why there will be none, or how long to wait before the next request."""
@@ -136,11 +137,14 @@ class Endpoint:
             seconds = time.monotonic() - began
             came = self.read(raw, asked, seconds, forms.parameters(body)) if isinstance(raw, bytes) else raw
             self.tell_pace(began, came)
+        if not isinstance(came, Rejection) or came.kind != "final":
+            self.soundings.pass_on(asked)  # what is not about the form keeps nobody waiting
         if isinstance(came, Reply):
-            return self.learn(asked, came)
+            learnt = self.soundings.learn(asked, came)
+            return 0.0 if learnt is None else learnt
         if isinstance(came, Trouble):
             return self.try_again(asked, came)
-        return self.turn_down(asked, came)
+        return await self.turn_down(asked, came)
 
     def read(self, raw: bytes, asked: Asked, seconds: float, parameters: str) -> Reply | Rejection | Trouble:
         """What a response of status 200 says."""
@@ -179,21 +183,7 @@ class Endpoint:
 
     # --- what comes of it ---------------------------------------------------------------------------------
 
-    def learn(self, asked: Asked, reply: Reply) -> Reply | float:
-        """A reply settles the form that it was asked for in, unless it passed that form over."""
-        if not self.settled and asked.prose is None:
-            following = forms.ignored(asked.form, reply)
-            if following is not None:
-                asked.form, asked.prose = following, reply
-                return 0.0
-        if asked.prose is not None and forms.is_prose(reply):  # then the form was not at fault
-            self.settled = True
-            return replace(asked.prose, attempts=asked.attempts)
-        if not self.settled or asked.form.richness > self.form.richness:
-            self.form, self.settled = asked.form, True
-        return reply
-
-    def turn_down(self, asked: Asked, rejection: Rejection) -> Reply | Failure | float:
+    async def turn_down(self, asked: Asked, rejection: Rejection) -> Reply | Failure | float:
         """A response with an error's status.
 
         Raises:
@@ -204,42 +194,48 @@ class Endpoint:
             rejection = replace(rejection, said="")
         if rejection.is_filter:
             return Reply("", finish_reason="content_filter", attempts=asked.attempts)
-        if self.step_down(asked, rejection):
+        reason = f"{rejection.status}: {said}"
+        if await self.soundings.another(asked, rejection, failures.alike(reason)):
             asked.attempts -= 1
             return 0.0
         self.refuse_all(rejection, said)
-        return self.try_again(asked, Trouble(rejection.kind, f"{rejection.status}: {said}", rejection.wait))
-
-    def step_down(self, asked: Asked, rejection: Rejection) -> bool:
-        """Whether there is a plainer form to ask in, and reason to; a fault that is named spares the others it."""
-        named = forms.is_about_form(rejection.message)
-        if not named and (self.settled or forms.setting(self.spec, rejection.message)):
-            return False
-        following = forms.plainer(asked.form, rejection.status, rejection.message)
-        if following is None:
-            return False
-        if named and not self.settled and self.form == asked.form:
-            self.form = following
-        asked.form = following
-        return True
+        if rejection.kind == "final" and asked.prose is None:
+            self.count_refused(rejection, reason)
+        return self.try_again(asked, Trouble(rejection.kind, reason, rejection.wait))
 
     def refuse_all(self, rejection: Rejection, said: str) -> None:
         """Raise an EndpointError where no question will fare better."""
-        provider, model, wait = self.spec.provider, self.spec.model, rejection.wait or 0.0
         setting = None if self.settled else forms.setting(self.spec, rejection.message)
         if setting and rejection.kind == "final":
             value = getattr(self.spec, setting)
-            raise EndpointError(f"{model!r} does not take {setting} {value}, change it or leave it out: {said}")
-        if rejection.is_without_credit:
-            raise EndpointError(f"{provider} has no credit left, add some and run it again for the rest: {said}")
-        if rejection.kind != "final" and wait > failures.LONGEST_WAIT_SECONDS:
-            raise EndpointError(f"{provider} asks to wait {failures.span(wait)}, run it again then: {said}")
-        if rejection.status in (401, 403):
-            raise EndpointError(f"{provider} refuses the key ({rejection.status}): {said}")
-        if rejection.status in (404, 405):
-            raise EndpointError(f"{provider} does not know {model!r} or the path: {said}")
-        if rejection.status in failures.REDIRECTS:
-            raise EndpointError(f"{provider} sends on to another address ({rejection.status}): correct base_url")
+            raise EndpointError(
+                f"{self.spec.model!r} does not take {setting} {value}, change it or leave it out: {said}"
+            )
+        line = failures.hopeless(rejection, said, self.called)
+        if line:
+            raise EndpointError(line)
+
+    @property
+    def called(self) -> failures.Called:
+        """Whom the run asks, as an error names it."""
+        spec, variable = self.spec, endpoint(self.spec).api_key_env
+        return failures.Called(
+            spec.provider, spec.model, self.connection.address, variable, sent=self.connection.key is not None
+        )
+
+    def count_refused(self, rejection: Rejection, reason: str) -> None:
+        """Count a question that was turned down for good.
+
+        Raises:
+            EndpointError: for too many in a row for one reason, where nothing was ever answered.
+        """
+        length = forms.is_about_length(rejection.message) or rejection.status == 413  # noqa: PLR2004 - Too Large
+        most = TOO_LONG if length else UNANSWERED
+        if self.soundings.refuse(failures.alike(reason)) < most or self.answered:
+            return
+        step = "shorten the texts, or take a model with a longer context" if length else "change prompt or settings"
+        why = f"turned down {most} narratives in a row for one reason ({reason})"
+        raise EndpointError(f"{self.spec.provider} answered nothing and {why}: {step}, then run it again")
 
     def try_again(self, asked: Asked, trouble: Trouble) -> Reply | Failure | float:
         """After a request in vain: how long to wait before the next, or why there is none."""

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import lazy_loader
 
 from exphub_magics import answers, courses, deliveries, environment, prompts
-from exphub_magics.errors import ConfigError, unknown
-from exphub_magics.hub import Hub, Row, readings
+from exphub_magics.errors import ConfigError, HubError, unknown
+from exphub_magics.hub import Hub, Row, readings, refusals
 from exphub_magics.hub.leases import Lease
 from exphub_magics.intakes import Intake
 from exphub_magics.moves import Move, Part, Rereading, State, standing
@@ -45,6 +45,7 @@ def reread(hub: Hub, experiments: Sequence[int], *, apply: bool = False, progres
 
     Raises:
         LeaseError: with `apply`, when one of the experiments is being run; nothing is changed then.
+        HubError: where the hub's file is damaged, for then some replies might not be found.
     """
     return _read(hub, experiments, _today, f"reader {answers.READER}", apply=apply, progress=progress)
 
@@ -104,8 +105,19 @@ def named(
 def _read(
     hub: Hub, experiments: Sequence[int], read: Read, source: str, *, apply: bool, progress: Show | None = None
 ) -> Rereading:
+    _refuse_damaged(hub)
     with _leases(hub, experiments, apply=apply) as leases:
         return Rereading(tuple(_parts(hub, experiments, read, leases, progress)), source, apply)
+
+
+def _refuse_damaged(hub: Hub) -> None:
+    """Read the whole file through: where an index has lost entries, rows would be missed without a word.
+
+    Raises:
+        HubError: where anything is damaged.
+    """
+    if any(row["said"] != "ok" for row in hub.read("integrity")):
+        raise HubError(f"{hub.name} {refusals.DAMAGED}")
 
 
 @contextmanager
@@ -253,6 +265,7 @@ def bring(hub: Hub, experiment: int, file: str | Path, *, apply: bool = False) -
     if spec.provider == BUILTIN:
         raise ConfigError("the builtin model is asked for nothing: no other tool's replies stand for its own; run it")
     intake = Intake(hub, experiment, spec, deliveries.read(file))
+    _refuse_damaged(hub)
     ids = list(intake.delivery.places)
     with _leases(hub, [experiment], apply=apply) as leases:
         lease = leases.get(experiment)

@@ -162,6 +162,7 @@ def problems_by_key(spec: Spec, *, environment: Mapping[str, str] | None = None)
         "model_name": _model_problem(spec),
         "provider": _provider_problem(spec),
         "base_url": _url_problem(spec),
+        "api_key_env": _variable_problem(spec.api_key_env),
         "temperature": _temperature_problem(spec.temperature),
         "reasoning_effort": _effort_problem(spec.reasoning_effort),
         "max_tokens": _count_problem("max_tokens", spec.max_tokens),
@@ -225,6 +226,14 @@ def _url_problem(spec: Spec) -> str | None:
     if not _is_address(spec.base_url):
         return f"base_url {spec.base_url!r} is no address: write for example http://127.0.0.1:8000/v1"
     return None
+
+
+def _variable_problem(name: str | None) -> str | None:
+    """What is no variable's name, or of letters as mixed as a key's, may be the key itself: it is not shown."""
+    mixed = r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9]).{20,}"
+    if name is None or (re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and not re.fullmatch(mixed, name)):
+        return None
+    return "api_key_env is the name of a variable, such as OPENAI_API_KEY, and never the key itself"
 
 
 def _is_address(url: str) -> bool:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 import lazy_loader
 
 from exphub_magics.errors import DatasetError, nearest
+from exphub_magics.markup import counted
 from exphub_magics.spools import Spool
 
 if TYPE_CHECKING:
@@ -377,8 +378,8 @@ def _table(
     _refuse_names(names, name)
     remarked = {
         "not UTF-8, so read as Windows-1252: check that accented letters look right": encoding == "cp1252",
-        f"{empty} empty rows skipped": empty > 0,
-        f"{len(lost)} columns without a name are not kept": bool(lost),
+        f"{counted(empty, 'empty row')} skipped": empty > 0,
+        f"{counted(len(lost), 'column')} without a name, not kept": bool(lost),
     }
     warned = (*said, *(text for text, holds in remarked.items() if holds))
     return Table(name, tuple(names[place] for place in places), rows, numbers, encoding, warned)

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from IPython.utils.capture import capture_output
 
-from exphub_magics.widgets import bars
 from exphub_magics.courses import Progress
+from exphub_magics.widgets import bars
 from exphub_magics.widgets.bars import ended, moving, span
+
+AGAIN = "run it again for these and the failed"
 
 
 def progress(state="running", *, statuses=None, **more):
@@ -66,7 +68,25 @@ def test_a_run_that_has_asked_nothing_yet_foretells_nothing():
             progress("stopped", statuses={"ok": 1500}, asked=1500, total=4000, seconds=9.0),
             "stopped: 1,500 narratives have their result, 2,500 are left; run it again for these",
         ),
+        (
+            progress("stopped", statuses={"ok": 1400, "failed": 100}, asked=1500, total=4000, failures={"400": 100}),
+            f"stopped: 1,400 narratives have their result, 100 failed (400: 100), 2,500 are left; {AGAIN}",
+        ),
+        (
+            progress("stopped", statuses={"ok": 1, "failed": 8}, asked=9, reason="max_cost reached: raise it"),
+            "stopped: 1 narrative has its result, 8 failed, max_cost reached: raise it",
+        ),
+        (
+            progress("stopped", statuses={"refused": 9}, asked=9),
+            "stopped: 9 narratives have their result, 1 is left; run it again for it",
+        ),
         (progress("done", statuses={"ok": 9, "not_evaluable": 1}, asked=9), "9 asked, 1 not evaluable"),
+        (
+            progress(
+                "done", statuses={"ok": 6, "failed": 3, "not_evaluable": 1}, asked=9, failures={"400": 2, "500": 1}
+            ),
+            "9 asked, 3 failed (400: 2, 500: 1), 1 not evaluable",
+        ),
         (
             progress("done", statuses={"ok": 8, "not_evaluable": 2}, asked=3, recalled=5),
             "3 asked, 5 answered before, 2 not evaluable",
@@ -74,7 +94,10 @@ def test_a_run_that_has_asked_nothing_yet_foretells_nothing():
         (progress("done", statuses={"ok": 10}, recalled=10), "0 asked, 10 answered before, 0 not evaluable"),
         (progress("done", statuses={"ok": 10}), "nothing to ask: every narrative has its result"),
     ],
-    ids=["stopped", "asked", "recalled in part", "recalled", "nothing to ask"],
+    ids=[
+        *("stopped", "some failed", "one", "one left", "asked", "asked, some in vain"),
+        *("recalled in part", "recalled", "nothing to ask"),
+    ],
 )
 def test_how_a_run_ended_is_said_in_words(last, said):
     assert ended(last) == said
@@ -118,7 +141,7 @@ def test_a_bar_moves_in_one_output_and_a_line_stays_in_its_place(cell, monkeypat
     assert "■ stops it, what is answered stays" in moved[1].data["text/html"]
     assert opened.data == emptied.data == {"text/html": "", "text/plain": ""}
     assert line.data == {
-        "text/html": '<div class="mathjax_ignore">first: 10 asked, 0 not evaluable</div>',
+        "text/html": f'{bars.CALM}<div class="mathjax_ignore">first: 10 asked, 0 not evaluable</div>',
         "text/plain": "first: 10 asked, 0 not evaluable",
     }
 
@@ -215,3 +238,9 @@ def test_what_a_run_warns_of_is_said_once_on_any_stderr(capsys):
         f"first: note: {warned[0]}",
         "first: 10 asked, 0 not evaluable",
     ]
+
+
+def test_what_turns_out_on_the_way_is_said_once_when_it_does(capsys):
+    drift = "the served model changed from m-05 to m-08 after 4 narratives"
+    line(running(0), running(4), progress("done", statuses={"ok": 10}, asked=10, warnings=(drift,)))
+    assert capsys.readouterr().err.splitlines() == [f"first: note: {drift}", "first: 10 asked, 0 not evaluable"]

@@ -5,7 +5,7 @@ from exphub_magics import bills, budgets, experiments, prompts, specs
 from exphub_magics.errors import ConfigError
 
 PROMPT = prompts.parse("Was the decedent hurt or threatened by a partner?")
-PRICES = "- {model: m, input: 10, cached_input: 5, output: 100, date: 2026-11-01}\n"
+PRICES = "- {model: m, input: 10, cached_input: 5, output: 100, date: 2025-11-01}\n"
 EACH = (300 * 10 + 200 * 5 + 200 * 100) / 1e6  # USD of one of the endpoint's replies
 
 

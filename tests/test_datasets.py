@@ -243,7 +243,7 @@ def test_an_incident_with_two_texts_and_nothing_to_tell_them_apart_is_refused():
 
 def test_one_text_under_two_ids_is_a_warning():
     dataset = read(frame(narrative_id=["a", "b", "c"], text=["V fell.", "V fell.", "N/A"], flag=[0, 0, 0]))
-    assert dataset.profile.warnings == ("1 narratives have the text of another with a different id",)
+    assert dataset.profile.warnings == ("1 narrative has the text of another with a different id",)
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_a_label_without_a_text_is_kept_and_an_incident_without_either_is_only_c
         ("i-LE", None),
     ]
     assert (dataset.labels, dataset.incident_labels) == ({"i-CME": False}, {"j": True})
-    assert "1 incidents have a label and no narrative" in dataset.profile.warnings
+    assert "1 incident has a label and no narrative" in dataset.profile.warnings
     assert "holds no narrative" in refusal(frame(IncidentID=["i"], NarrativeCME=[" "], year=["1"]))
 
 

@@ -183,7 +183,7 @@ def test_a_corrected_label_makes_no_new_experiment_and_no_call(hub, demo, script
     demo.loc[4, "manual_flag"] = "0"
     last = go(hub, spec(demo, endpoint))
     assert (last.experiment_id, len(endpoint.requests)) == (1, 9)
-    assert "1 manual flags differ" in last.warnings[0]
+    assert "1 manual flag other than held" in last.warnings[0]
     assert hub.experiment(1)["false_negatives"] == 0
 
 
@@ -280,7 +280,7 @@ def test_a_label_taken_out_of_the_file_counts_no_more(hub, demo, scripted):
     go(hub, spec(demo, endpoint))
     demo.loc[0, "manual_flag"] = ""
     last = go(hub, spec(demo, endpoint))
-    assert "1 manual flags differ" in last.warnings[0]
+    assert "1 manual flag other than held" in last.warnings[0]
     assert cards.scorecard(hub, 1).counts["labelled"] == 8
 
 

@@ -33,6 +33,7 @@ from faults import (
     raw,
 )
 from test_answers import ANY, CORPUS, FAILED, REFUSED, WHOLE
+from test_providers import in_other_forms
 
 PROMPT = prompts.parse("Was the decedent hurt or threatened by a partner?")
 CLASSES = {
@@ -261,6 +262,29 @@ def test_an_endpoint_that_goes_down_ends_the_run_and_the_next_asks_the_rest(tmp_
         assert states["failed"] <= 20
         assert plan.asked.total() <= 10 + 5 * 24
         down = False
+        last, _ = run(hub, one)
+        assert last.statuses == {"ok": 100}
+
+
+@pytest.mark.parametrize(
+    ("response", "asked"),
+    [
+        ((400, message("invalid input")), 20 + 4 + in_other_forms(20)),
+        ((418, message("no coffee")), 20 + 4),
+        ((422, {"detail": "unprocessable"}), 20 + 4 + in_other_forms(20)),
+    ],
+)
+def test_an_endpoint_that_turns_everything_down_ends_the_run_and_the_next_asks_all(tmp_path, scripted, response, asked):
+    broken = True
+    plan = Plan(lambda text, _: response if broken else good(text))
+    one = spec([f"{number:03} yes" for number in range(100)], scripted(plan), concurrency=4)
+    with Hub.open(tmp_path / "hub.db") as hub:
+        with pytest.raises(EndpointError, match=r"20 narratives in a row for one reason \(4\d\d: .+\): change"):
+            run(hub, one)
+        states = Counter(row["status"] for row in results(hub, one).values())
+        assert states == {"failed": 19, None: 81}  # what was decided stays, each with its reason
+        assert plan.asked.total() <= asked
+        broken = False
         last, _ = run(hub, one)
         assert last.statuses == {"ok": 100}
 

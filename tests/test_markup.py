@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exphub_magics.markup import LISTED, columns, decimal, details, interval, table
+from exphub_magics.markup import LISTED, columns, counted, decimal, details, interval, table
 
 SHARES = st.floats(-1, 1, allow_nan=False)
 MARKUP = st.text("<>&;/!-'\"# ab", max_size=8) | st.sampled_from(["<b>", "</td>", "<script>x</script>", "&lt;", "<!--"])
@@ -110,3 +110,11 @@ def test_a_lists_summary_is_text(summary):
     read = Read(details(summary, ["<code>1</code>"]))
     assert of(read, "summary") == [summary]
     assert [tag for tag, _ in read.tags] == ["details", "summary", "ul", "li", "code"]
+
+
+@given(st.integers(0, 10**7))
+def test_only_one_thing_is_counted_without_its_plural(count):
+    number, narratives = counted(count, "narrative").split()
+    assert int(number.replace(",", "")) == count
+    assert narratives == ("narrative" if count == 1 else "narratives")
+    assert counted(count, "reply", "replies").endswith(" reply") == (count == 1)

@@ -207,10 +207,10 @@ def test_without_a_file_there_are_no_own_prices():
 def test_the_file_is_the_one_in_config_or_the_one_that_is_named(tmp_path):
     own(TABLE)
     elsewhere = tmp_path / "other.yml"
-    elsewhere.write_text("- {model: m, input: 0, output: 0, date: 2026-11-01}\n")
+    elsewhere.write_text("- {model: m, input: 0, output: 0, date: 2025-11-01}\n")
     assert len(prices.table({})) == 3
     (entry,) = prices.table({"EXPHUB_PRICES": str(elsewhere)})
-    assert entry.price == Price(0, 0, 0, "other.yml, 2026-11-01")
+    assert entry.price == Price(0, 0, 0, "other.yml, 2025-11-01")
 
 
 def test_a_named_file_that_is_not_there_is_an_error_without_its_folder(tmp_path):
@@ -238,7 +238,7 @@ def test_every_problem_of_a_table_stands_in_one_message_with_its_line():
         "- gpt-4o\n"
         "- provider: OpenAI\n"
         "  input: 1\n"
-        "- {model: d, input: 1, output: inf, date: 2026-11-01}\n"
+        "- {model: d, input: 1, output: inf, date: 2025-11-01}\n"
     )
     assert said == (
         "11 problems in config/prices.yml; nothing was run:\n"
@@ -246,7 +246,7 @@ def test_every_problem_of_a_table_stands_in_one_message_with_its_line():
         "  line 3: unknown key 'ouput': did you mean 'output'?\n"
         "  line 5: input is a number, USD for a million tokens, not '-1'\n"
         "  line 6: output is a number, USD for a million tokens, not '.nan'\n"
-        "  line 7: date is the day the price was looked up, such as 2026-11-01, not '1 Nov 2026'\n"
+        "  line 7: date is the day the price was looked up, today at the latest, such as 2026-11-01, not '1 Nov 2026'\n"
         "  line 9: provider is the provider's name, written behind the colon\n"
         "  line 10: input is a number, USD for a million tokens, written behind the colon\n"
         "  line 11: key 'input' stands here twice\n"
@@ -261,17 +261,47 @@ def test_every_problem_of_a_table_stands_in_one_message_with_its_line():
     [
         ("- model: m\n  input: 1\n  output: 2\n", "line 1: a price without date: add date, the day the price was"),
         (TABLE + TABLE, "3 problems in config/prices.yml"),
-        ("- {model: m, input: 1, output: 2, date: 2026-11-01}\n" * 2, "line 2: a second price of 'm' with the date"),
+        ("- {model: m, input: 1, output: 2, date: 2025-11-01}\n" * 2, "line 2: a second price of 'm' with the date"),
         ("model: m\n", "config/prices.yml is no list of prices: begin each with '- model: …'"),
         ("- model: 'm\n", "config/prices.yml, line 2: this is no YAML"),
         ("- model: \x00\n", "config/prices.yml is no YAML"),
         ("[" * 20_000, "config/prices.yml is nested too deeply"),
         ("# " + "x" * 100_000, "config/prices.yml is larger than 100,000 bytes"),
-        ("- &all {model: m, input: 1, output: 2, date: 2026-11-01}\n- <<: *all\n", "line 2: unknown key '<<'"),
+        (
+            "- &all {model: m, input: 1, output: 2, date: 2025-11-01}\n- <<: *all\n",
+            "config/prices.yml uses an alias (*all)",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_read_is_refused_in_a_line(text, said):
     assert said in refused(text)
+
+
+@pytest.mark.parametrize(
+    ("said", "amount"), [("2", 2), ("0.15", 0.15), (".5", 0.5), ("2.", 2), ("1e-1", 0.1), ("'3'", 3), ("007", 7)]
+)
+def test_a_price_is_a_plain_number(said, amount):
+    (entry,) = own(f"- {{model: m, input: {said}, output: 0, date: 2025-11-01}}\n")
+    assert entry.price.input == amount
+
+
+@pytest.mark.parametrize(
+    "said", ["1_0", "-1", "+1", "nan", ".nan", "inf", ".inf", "1e999", "٣", "1,5", "0x10", "$2", "~"]
+)
+def test_a_price_that_is_no_plain_number_is_refused_with_its_line(said):
+    table = f"- model: m\n  output: 0\n  input: {said}\n  date: 2025-11-01\n"
+    assert "config/prices.yml, line 3: input is a number, USD for a million tokens, not" in refused(table)
+
+
+def test_a_price_from_the_future_is_refused_with_its_line_and_todays_is_not():
+    today = datetime.now(UTC).date()
+    table = "- model: m\n  input: 1\n  output: 0\n  date: {}\n"
+    assert own(table.format(today))[0].date == today
+    for later in (today + timedelta(days=2), "9999-01-01"):
+        assert (
+            f"line 4: date is the day the price was looked up, today at the latest, such as 2026-11-01, not '{later}'"
+            in (refused(table.format(later)))
+        )
 
 
 def test_a_table_in_another_encoding_is_refused():

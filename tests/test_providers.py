@@ -433,6 +433,48 @@ def test_what_will_never_be_answered_ends_the_run(scripted, spec_at, status, sai
     assert len(endpoint.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("more", "variable", "line"),
+    [
+        (
+            {"api_key_env": "MY_KEY"},
+            "MY_KEY",
+            r"scripted refuses the key in MY_KEY \(401\): set it to one that is valid",
+        ),
+        ({"provider": "OpenAI"}, "OPENAI_API_KEY", r"OpenAI refuses the key in OPENAI_API_KEY \(401\): set it to one"),
+        ({"provider": "OpenRouter"}, None, r"OpenRouter refuses the key \(401\), since none was sent: set OPENROUTER_"),
+        ({}, None, r"scripted refuses the key \(401\), since none was sent: put one into a variable, .+ api_key_env"),
+    ],
+)
+def test_a_key_that_is_refused_is_named_by_its_variable_with_the_next_step(scripted, spec_at, more, variable, line):
+    endpoint = scripted(lambda _body: (401, {"error": {"message": "Incorrect API key provided: sk-canary-1234."}}))
+    environment = {variable: "sk-canary-1234"} if variable else {}
+    with pytest.raises(EndpointError, match=f"{line}.+ It says: Incorrect API key provided: ") as ended:
+        ask(spec_at(endpoint, **more), "text", environment=environment)
+    assert len(str(ended.value).splitlines()) == 1
+    assert ("canary" in str(ended.value)) == (not variable)  # what was never sent is not known for a key
+
+
+def test_a_key_that_may_not_use_the_model_is_told_apart_from_a_wrong_one(scripted, spec_at):
+    endpoint = scripted(lambda _body: (403, {"error": {"message": "not in your country"}}))
+    with pytest.raises(EndpointError) as ended:
+        ask(spec_at(endpoint, api_key_env="K"), "text", environment={"K": "sk-canary"})
+    assert str(ended.value) == (
+        "scripted refuses the key in K (403): see there what it may use, or set another, then run it again. "
+        "It says: not in your country"
+    )
+
+
+def test_an_unknown_model_is_answered_with_where_it_was_looked_for(scripted, spec_at):
+    endpoint = scripted(lambda _body: (404, {"error": {"message": "model 'm' not found"}}))
+    with pytest.raises(EndpointError) as ended:
+        ask(spec_at(endpoint), "text")
+    assert str(ended.value) == (
+        f"scripted does not know 'm' or the path (404): is the model called that there, and is base_url right, "
+        f"{endpoint.url}? It says: model 'm' not found"
+    )
+
+
 KEY = "ky-proj-Q7w8_E9r0T1-y2U3i4_O5p6-A7s8xyz"
 SHOWN = [
     *(KEY, f"{KEY[:6]}***{KEY[-3:]}", f"{KEY[:10]}************{KEY[-4:]}", f"{KEY[:20]} {KEY[20:]}"),
@@ -487,7 +529,10 @@ def test_the_key_is_in_no_representation(scripted, spec_at):
         ((429, {"error": {"message": "x", "code": "insufficient_quota"}}), "scripted has no credit left"),
         ((429, "daily", {"Retry-After": "3600"}), "scripted asks to wait 1 h, run it again then: daily"),
         ((503, "closed", {"Retry-After-Ms": "600000"}), "scripted asks to wait 10 min"),
-        ((405, ""), "does not know 'm' or the path: Method Not Allowed"),
+        (
+            (405, ""),
+            r"does not know 'm' or the path \(405\): is .+ called that there, .+/v1\? It says: Method Not Allowed",
+        ),
         ((301, ""), "sends on to another address .301.: correct base_url"),
     ],
 )
@@ -521,9 +566,126 @@ def test_an_answer_between_begins_the_count_anew(scripted, spec_at):
     assert [isinstance(outcome, Reply) for outcome in outcomes] == [n == 19 for n in range(39)]
 
 
-def test_narratives_turned_down_for_themselves_end_no_run(scripted, spec_at):
+def in_other_forms(number):
+    """The requests in other forms: three each by the first, second, fourth, eighth and sixteenth question."""
+    return 3 * number.bit_length()
+
+
+def texts(number):
+    return [f"text {n}" for n in range(number)]
+
+
+def numbered(said="invalid input, request req-{:04x}"):
+    """A script that turns everything down, each request in words of its own."""
+    numbers = itertools.count()
+    return lambda _body: (400, {"error": {"message": said.format(next(numbers))}})
+
+
+def test_texts_that_are_too_long_end_a_run_only_when_very_many_are(scripted, spec_at):
     endpoint = scripted(lambda _body: (400, {"error": {"message": "too long"}}))
-    assert len(ask(spec_at(endpoint), *(f"text {n}" for n in range(50)))) == 50
+    assert len(ask(spec_at(endpoint), *texts(50))) == 50
+    with pytest.raises(EndpointError, match=r"200 narratives in a row .+: shorten the texts, or take a model with"):
+        ask(spec_at(endpoint), *texts(250))
+    assert len(endpoint.requests) == 50 + providers.TOO_LONG
+    too_large = scripted(lambda _body: (413, ""))
+    assert len(ask(spec_at(too_large), *texts(50))) == len(too_large.requests) == 50
+
+
+def test_an_endpoint_that_turns_everything_down_for_one_reason_is_left(scripted, spec_at):
+    endpoint = scripted(numbered())
+    with pytest.raises(EndpointError) as ended:
+        ask(spec_at(endpoint), *texts(100))
+    assert re.fullmatch(
+        r"scripted answered nothing and turned down 20 narratives in a row for one reason "
+        r"\(400: invalid input, request req-\w+\): change prompt or settings, then run it again",
+        str(ended.value),
+    )
+    assert len(endpoint.requests) == providers.UNANSWERED + in_other_forms(20)
+
+
+def test_many_at_once_leave_trying_forms_to_one_of_them(scripted, spec_at):
+    endpoint = scripted(numbered())
+    spec = specs.complete(spec_at(endpoint, concurrency=16))
+
+    async def go():
+        answerer = providers.answerer(spec, environment={})
+        asked = [answerer.ask(spec.question(str(n), f"text {n}", {})) for n in range(16)]
+        outcomes = await asyncio.wait_for(asyncio.gather(*asked), 20)
+        await answerer.close()
+        return outcomes
+
+    assert all(isinstance(outcome, Failure) for outcome in asyncio.run(go()))
+    assert len(endpoint.requests) == 16 + in_other_forms(16)
+
+
+def test_many_at_once_take_the_form_that_one_of_them_has_found(scripted, spec_at):
+    endpoint = scripted(rejecting("json_schema", "logprobs", status=422, said="unprocessable"))
+    spec = specs.complete(spec_at(endpoint, concurrency=16))
+
+    async def go():
+        answerer = providers.answerer(spec, environment={})
+        asked = [answerer.ask(spec.question(str(n), f"text {n}", {})) for n in range(16)]
+        replies = await asyncio.wait_for(asyncio.gather(*asked), 20)
+        await answerer.close()
+        return replies
+
+    replies = asyncio.run(go())
+    assert [(reply.answer_format, reply.attempts) for reply in replies] == [("json", 1)] * 16
+    assert len(endpoint.requests) == 16 + 2 + 15  # the schema; the scout's two forms more; the others in the one found
+
+
+def test_who_tries_forms_and_meets_a_broken_endpoint_keeps_nobody_waiting(scripted, spec_at):
+    def script(body):
+        if "logprobs" in body:
+            return 400, {"error": {"message": "unprocessable"}}
+        return slow(30) if body["messages"][-1]["content"] == "text 0" else completion(answer(True))
+
+    endpoint = scripted(script)
+    spec = specs.complete(spec_at(endpoint, concurrency=4))
+
+    async def go():
+        answerer = providers.Endpoint.of(spec, {})
+        answerer.deadline_seconds = 0.5
+        first = asyncio.create_task(answerer.ask(spec.question("0", "text 0", {})))
+        rest = [answerer.ask(spec.question(str(n), f"text {n}", {})) for n in range(1, 4)]
+        replies = await asyncio.wait_for(asyncio.gather(*rest), 20)
+        early = not first.done()
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        await answerer.close()
+        return early, replies
+
+    early, replies = asyncio.run(go())
+    assert early
+    assert all(isinstance(reply, Reply) for reply in replies)
+
+
+def test_one_answer_is_enough_for_a_run_to_go_on(scripted, spec_at):
+    endpoint = scripted(
+        lambda body: (
+            completion(answer(True))
+            if body["messages"][-1]["content"] == "text 3"
+            else (400, {"error": {"message": "invalid input"}})
+        )
+    )
+    outcomes = ask(spec_at(endpoint), *texts(60))
+    assert [isinstance(outcome, Reply) for outcome in outcomes] == [n == 3 for n in range(60)]
+
+
+def test_a_run_goes_on_while_the_reasons_differ(scripted, spec_at):
+    kinds = itertools.cycle(["no such voice", "no such tool"])
+    endpoint = scripted(lambda _body: (418, {"error": {"message": next(kinds)}}))
+    assert len(ask(spec_at(endpoint), *texts(60))) == 60
+
+
+def test_bad_narratives_at_the_beginning_hide_no_form_that_would_serve(scripted, spec_at):
+    def script(body):
+        plain = "json_schema" not in str(body.get("response_format"))
+        good = int(body["messages"][-1]["content"].split()[1]) > 1
+        return completion(answer(True)) if plain and good else (400, {"error": {"message": "Bad Request"}})
+
+    outcomes = ask(spec_at(scripted(script)), *texts(10))
+    assert [isinstance(outcome, Reply) for outcome in outcomes] == [n > 2 for n in range(10)]
 
 
 def test_a_filter_of_contents_is_a_refusal_and_no_failure(scripted, spec_at):

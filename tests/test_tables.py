@@ -95,7 +95,7 @@ def test_bytes_of_no_known_encoding_are_refused(write):
 def test_rows_are_numbered_as_a_spreadsheet_numbers_them(write):
     table = read_table(write("data.csv", 'id,text\n1,"two\nlines"\n\n2,x\n,\n3,y\n'))
     assert list(table.numbers) == [2, 4, 6]
-    assert table.warnings == ("1 empty rows skipped",)
+    assert table.warnings == ("1 empty row skipped",)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_empty_cells_beyond_the_header_are_no_raggedness(write):
 def test_a_column_without_a_name_is_not_kept_and_that_is_said(write):
     table = read_table(write("data.csv", ",id\n0,a\n1,b\n"))
     assert (table.columns, rows_of(table)) == (("id",), (("a",), ("b",)))
-    assert table.warnings == ("1 columns without a name are not kept",)
+    assert table.warnings == ("1 column without a name, not kept",)
 
 
 def test_a_narrative_of_a_million_characters_is_read_and_the_csv_limit_left_alone(write):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import lazy_loader
 from IPython import display
 
-from exphub_magics.markup import block
+from exphub_magics.markup import block, counted
 from exphub_magics.prices import dollars
 from exphub_magics.progress import Progress
 
@@ -26,6 +26,11 @@ else:
 Show: TypeAlias = Callable[[Progress], None]
 
 REFRESH_SECONDS = 0.2
+# A prompt is no Python: where its cell has been run, the colours of Python's words and quotation marks are taken off.
+CALM = (
+    '<style class="exphub-asked">.jp-CodeCell:has(.exphub-asked) .jp-InputArea .cm-line span'
+    "{color:inherit!important;font-weight:inherit!important}</style>"
+)
 REASONS = 3  # of failures, named beside their number
 MINUTE, HOUR = 60, 3600
 
@@ -82,15 +87,18 @@ def _load(progress: Progress) -> list[str]:
 
 def ended(progress: Progress) -> str:
     """What stays when a run has ended: no time, so that a notebook run again shows the same."""
+    failed = progress.statuses.get("failed", 0)
+    lost = [f"{failed:,} failed{_classes(progress)}"] if failed else []
     if progress.state == "stopped":
-        rest = progress.total - progress.finished
-        reason = progress.reason or f"{rest:,} are left; run it again for these"
-        return f"stopped: {progress.finished:,} narratives have their result, {reason}"
+        held, rest = progress.finished - failed, progress.total - progress.finished
+        have = f"{counted(held, 'narrative')} {'has its' if held == 1 else 'have their'} result"
+        left = f"{rest:,} {'is' if rest == 1 else 'are'} left; run it again for {'it' if rest == 1 else 'these'}"
+        return ", ".join([f"stopped: {have}", *lost, progress.reason or left + " and the failed" * bool(failed)])
     idle = progress.statuses.get("not_evaluable", 0)
     if not progress.asked and not progress.recalled:
         return "nothing to ask: every narrative has its result"
-    known = f", {progress.recalled:,} answered before" if progress.recalled else ""
-    return ", ".join([f"{progress.asked:,} asked{known}", f"{idle:,} not evaluable", *_money(progress)])
+    known = [f"{progress.recalled:,} answered before"] if progress.recalled else []
+    return ", ".join([f"{progress.asked:,} asked", *known, *lost, f"{idle:,} not evaluable", *_money(progress)])
 
 
 def in_cell() -> Show:
@@ -163,7 +171,7 @@ class _Cell:
 
 
 def _bundle(html: str, text: str) -> dict[str, str]:
-    return {"text/html": html, "text/plain": text}
+    return {"text/html": html and CALM + html, "text/plain": text}
 
 
 def on_terminal() -> Lasting:
@@ -178,6 +186,7 @@ class _Line:
     def __init__(self) -> None:
         self.bar: Any = None
         self.estimated = False
+        self.told: set[str] = set()
 
     def __call__(self, progress: Progress) -> None:
         if self.bar is None:
@@ -190,7 +199,9 @@ class _Line:
                 disable=None,
                 leave=False,
             )
-            for warning in progress.warnings:
+        for warning in progress.warnings:
+            if warning not in self.told:
+                self.told.add(warning)
                 tqdm.tqdm.write(f"{progress.name}: note: {warning}", file=sys.stderr)
         if progress.estimate is not None and not self.estimated:
             self.estimated = True
