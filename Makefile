@@ -63,7 +63,7 @@ soak: .venv/dev  ## long runs: kills at random moments
 	$(BIN)/pytest -q -m soak tests
 
 execute: .venv/dev  ## run the notebooks and save their outputs
-	$(BIN)/jupyter nbconvert --to notebook --execute --ExecutePreprocessor.record_timing=False --inplace notebooks/*.ipynb
+	$(BIN)/jupyter nbconvert --to notebook --execute --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False --inplace notebooks/*.ipynb
 
 readme: .venv/dev  ## generate the README's tables and cells
 	$(BIN)/cog -r -I tests README.md

@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["builtin", "estimates", "figures", "metrics", "overlaps", "pairing"],
     submod_attrs={
+        "agreements": ["agreement", "effect"],
         "cards": ["Scorecard", "scorecard"],
         "comparisons": ["compare", "leaderboard"],
         "experiments": ["Progress", "run"],
@@ -26,6 +27,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "prompts": ["Prompt"],
         "reports": ["html", "report"],
         "specs": ["Spec"],
+        "widgets.browse": ["browse"],
+        "widgets.review": ["review"],
+        "widgets.studio": ["studio"],
     },
 )
 
@@ -49,11 +53,12 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     def experiment(line: str, cell: str | None = None) -> Any:
         """Put the cell's prompt to a model over every narrative: `%%experiment NAME --data FILE|FRAME|sample`.
 
-        `%experiment`, with nothing below it, names every option.
+        `%experiment` alone names every option; with `--prompt-file FILE` it runs the prompt of a file.
         """
         from exphub_magics import magics  # noqa: PLC0415 - paid for at the first use
 
-        return magics.experiment(shell, line, cell) if cell is not None else magics.experiment(shell, "--help", "")
+        alone = cell is None and not line.strip()
+        return magics.experiment(shell, "--help" if alone else line, cell or "")
 
     def complete(context: CompletionContext) -> SimpleMatcherResult:
         """What Tab offers."""

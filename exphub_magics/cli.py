@@ -8,14 +8,16 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import lazy_loader
+from click.shell_completion import CompletionItem
 
 from exphub_magics import (
     cards,
@@ -25,26 +27,42 @@ from exphub_magics import (
     datasets,
     experiments,
     exports,
+    findings,
+    forecasts,
+    labelling,
     listings,
     moves,
+    outcomes,
+    parents,
     pins,
+    places,
+    prices,
     prompts,
     providers,
+    queues,
     repeats,
     reports,
     rereading,
+    reviewing,
     specs,
+    tries,
     widgets,
 )
 from exphub_magics.background import Background, started
 from exphub_magics.configs import Configuration
-from exphub_magics.errors import ConfigError, ExphubError, nearest, unknown
-from exphub_magics.hub import Hub, where
+from exphub_magics.errors import ConfigError, ExphubError, named, nearest, unknown
+from exphub_magics.hub import Hub, selections, where
+from exphub_magics.markup import counted
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from exphub_magics.widgets import studio as studios
+    from exphub_magics.widgets.browse import Browse
+    from exphub_magics.widgets.review import Review
 else:
     pd = lazy_loader.load("pandas")
+    studios = lazy_loader.load("exphub_magics.widgets.studio", suppress_warning=True)  # widgets is there already
 
 FAILED, INTERRUPTED = 3, 130
 EXPERIMENT_EXAMPLE = "%%experiment baseline --data sample"
@@ -74,6 +92,10 @@ class Session:
                 providers.answerer(job.spec)
         return Hub.open(self.db)
 
+    def hub_to_ask_nothing(self) -> Hub:
+        """Open the hub where there is one, to reckon with what it knows; none is made."""
+        return Hub.open(self.db if where(self.db).exists() else ":memory:")
+
 
 class Verbs(click.Group):
     """A group that answers a wrong verb with the nearest."""
@@ -94,6 +116,13 @@ def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     return callback
 
 
+def _amount(_ctx: click.Context, _parameter: click.Parameter, said: str | None) -> float | None:
+    try:
+        return None if said is None else prices.usd(said)
+    except ValueError:
+        raise click.BadParameter(f"{said} is no amount of money: name one in USD, such as 0.50") from None
+
+
 _DB = click.option(
     "--db",
     metavar="FILE",
@@ -110,9 +139,15 @@ _DATA = click.option(
 )
 _COLUMNS = click.option("--columns", metavar="MAP", help='What is what: "text=…,flag=…,narrative_id=…".')
 _SAMPLE = click.option("--sample", type=click.IntRange(1), metavar="N", help="Ask N narratives drawn at random.")
+_STRATIFIED = click.option(
+    "--stratified/--simple",
+    "stratified",
+    default=None,
+    help="Draw the sample in proportion to manual flag and source; else simply at random.",
+)
 _SEED = click.option("--seed", type=int, metavar="S", help="Which draw (0), and the model's seed where it takes one.")
 _MAX_COST = click.option(
-    "--max-cost", type=click.FloatRange(0), metavar="USD", help="Stop before more is spent; 0 shows the estimate alone."
+    "--max-cost", callback=_amount, metavar="USD", help="Stop before more is spent; 0 shows the estimate alone."
 )
 _CONCURRENCY = click.option("--concurrency", type=click.IntRange(1, 1000), metavar="N", help="Calls at once (16).")
 
@@ -136,6 +171,7 @@ def cli() -> None:
     help="Run only this experiment; may be repeated.",
 )
 @_SAMPLE
+@_STRATIFIED
 @_SEED
 @click.option(
     "--again",
@@ -157,16 +193,20 @@ def run(
     data: str | None,
     max_cost: float | None,
     **said: Any,
-) -> pd.DataFrame:
+) -> pd.DataFrame | forecasts.Total:
     """Run the experiments of a configuration file, or what is left of them.
 
     Example: exphub run config/experiments.yml --only baseline
 
-    --max-cost is for all of them together, what they have spent before included.
+    --max-cost is for all of them together, what they have spent before included; with 0 nothing is asked or
+    registered, and what each of them and all together will take is shown.
     """
     configuration = _narrowed(configs.read(config, data=data), only, said)
     states = _states(again)
     jobs = experiments.prepare_file(configuration)
+    if max_cost == 0:
+        with session.hub_to_ask_nothing() as hub:
+            return forecasts.forecast(hub, jobs, again=states)
     with session.hub_for(jobs) as hub:
         ended = list(experiments.follow_all(hub, jobs, session.progress, again=states, max_cost=max_cost))
         session.reasons = [f"{last.name}: {last.reason}" for last in ended if last.reason]
@@ -362,6 +402,96 @@ def pin(session: Session, /, names: Sequence[str], **said: Any) -> pins.History:
         return pins.named(hub, names, **said)
 
 
+def _choice(known: Iterable[str]) -> click.Choice[str]:
+    return click.Choice([one.replace("_", "-") for one in known], case_sensitive=False)
+
+
+@cli.command()
+@click.argument("name", required=False, shell_complete=completions.versions)
+@click.option("--outcome", type=_choice(selections.OUTCOMES), metavar="WHICH", help="fp, fn, wrong, failed, pending …")
+@click.option("--against", metavar="NAME", shell_complete=completions.versions, help="Another experiment, beside.")
+@click.option("--flips", type=_choice(selections.FLIPS), help="What both answered differently; newly right or wrong.")
+@click.option("--source", metavar="SOURCE", help="One source's narratives.")
+@click.option("--search", metavar="WORDS", help="What stands so in the text or the rational.")
+@click.option("--confidence", type=float, nargs=2, metavar="LOW HIGH", help="As stated, from 0 to 1.")
+@click.option("--order", type=_choice(selections.ORDERS), help="As in the data, or by confidence.")
+@click.option("--narrative", metavar="ID", help="The one to open.")
+@_DB
+@_JSON
+@click.pass_obj
+def browse(session: Session, /, name: str | None, **said: Any) -> Browse | places.Listing | findings.Finding:
+    """Look through what experiments say: leaderboard, confusion, a list, one narrative with all that is known of it.
+
+    Example: exphub browse baseline --outcome fp
+
+    It opens in a notebook; a terminal prints the list. Without NAME it is the latest experiment.
+    """
+    if comparisons.in_kernel():
+        from exphub_magics.widgets.browse import Browse  # noqa: PLC0415 - what panels need is paid for by a panel
+
+        return Browse(name, db=session.db, **said)
+    with session.hub() as hub:
+        return places.seen(hub, places.place(hub, name, **said))
+
+
+def _queues(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The queues of a review, one behind the other with commas."""
+    before, comma, last = incomplete.rpartition(",")
+    known = [one for one in queues.QUEUES if one.startswith(last) and one not in before.split(",")]
+    return [CompletionItem(f"{before}{comma}{one}", help=queues.QUEUES[one]) for one in known]
+
+
+@cli.command()
+@click.argument("name", shell_complete=completions.versions)
+@click.option("--coder", metavar="WHO", help="Who decides; else whoever git knows. adjudicated settles disputes.")
+@click.option(
+    "--queue",
+    "kinds",
+    default=queues.ERRORS,
+    metavar="QUEUES",
+    show_default=True,
+    shell_complete=_queues,
+    help=f"Some of {', '.join(queues.QUEUES)}, between commas; sample:30 is 30 at random.",
+)
+@click.option("--blind", is_flag=True, help="Hide the model's flag and other coders' until you have decided.")
+@_DB
+@_JSON
+@click.pass_obj
+def review(session: Session, /, name: str, **said: Any) -> Review | reviewing.Outline:
+    """Decide who is right, narrative by narrative, by keys; labels are appended and experiments scored anew.
+
+    Example: exphub review baseline --queue fp,fn --blind
+
+    It opens in a notebook; a terminal prints what is in the queue.
+    """
+    if comparisons.in_kernel():
+        from exphub_magics.widgets.review import Review  # noqa: PLC0415 - what panels need is paid for by a panel
+
+        return Review(name, db=session.db, **said)
+    with session.hub() as hub:
+        return reviewing.outline(hub, name, **said)
+
+
+@cli.command()
+@click.argument("file", metavar="FILE|FRAME", shell_complete=completions.datasets)
+@click.option("--coder", required=True, metavar="WHO", help="Who says so.")
+@click.option("--data", metavar="FILE", shell_complete=completions.datasets, help="The dataset; else the only one.")
+@_COLUMNS
+@click.option("--skip-unknown", is_flag=True, help="Take the rest where some ids are not in the dataset.")
+@_DB
+@_JSON
+@click.pass_obj
+def label(session: Session, /, file: str, **said: Any) -> labelling.Labelled:
+    """Bring a coder's flags in from a file: all of them, or none and why; experiments are scored anew.
+
+    Example: exphub label second.xlsx --coder Ann
+
+    A row has narrative_id (or incident_id and source), flag, and may have note. A blank flag says nothing.
+    """
+    with session.hub() as hub:
+        return labelling.label(hub, session.frames.get(file, file), **said)
+
+
 # --- the cell ---------------------------------------------------------------------------------------------
 
 
@@ -391,6 +521,7 @@ def pin(session: Session, /, names: Sequence[str], **said: Any) -> pins.History:
 @click.option("--api-key-env", metavar="VARIABLE", help="The variable that holds the key; never the key itself.")
 @click.option("--author", metavar="NAME")
 @_SAMPLE
+@_STRATIFIED
 @_SEED
 @click.option("--temperature", type=float, metavar="T")
 @click.option(
@@ -405,6 +536,12 @@ def pin(session: Session, /, names: Sequence[str], **said: Any) -> pins.History:
 @_MAX_COST
 @click.option("--background", is_flag=True, help="Return a handle at once, and let other cells work meanwhile.")
 @click.option("--notes", metavar="TEXT")
+@click.option(
+    "--prompt-file",
+    metavar="FILE",
+    shell_complete=completions.prompt_files,
+    help="Take the prompt from a file, such as prompts/indicators.txt, and leave the cell empty.",
+)
 @click.option("--as", "variable", metavar="VARIABLE", help="Name the scorecard.")
 @_DB
 @click.pass_obj
@@ -414,6 +551,8 @@ def experiment(
     """Put the cell's prompt to a model over every narrative of a dataset.
 
     Example: %%experiment baseline --data sample
+
+    A long prompt is kept in a file: %experiment indicators --data sample --prompt-file prompts/indicators.txt
     """
     job = experiments.prepare([_spec(session, {key: value for key, value in said.items() if value is not None})])[0]
     with session.hub_for([job]) as hub:
@@ -427,8 +566,7 @@ def experiment(
 
 
 def _spec(session: Session, said: dict[str, Any]) -> specs.Spec:
-    if not session.body.strip():
-        raise ConfigError(f"the cell is empty: write the prompt under the line, such as under {EXPERIMENT_EXAMPLE}")
+    prompt = _prompt(session, said.pop("prompt_file", None))
     source = said.pop("data", None)
     if source is None:
         raise ConfigError("no dataset is named: add --data FILE, --data FRAME or --data sample")
@@ -438,8 +576,55 @@ def _spec(session: Session, said: dict[str, Any]) -> specs.Spec:
     if "model_name" in said and "provider" not in said and "base_url" not in said and said["model_name"] != "rules-1":
         raise ConfigError(f"--model {said['model_name']} needs --provider NAME or --base-url URL")
     data = session.frames.get(source, source)
-    named = {"data": data, "data_name": source if source in session.frames else None, "provider": provider}
-    return specs.complete(specs.Spec(prompt=prompts.parse(session.body), **{**said, **named}))
+    given = {"data": data, "data_name": source if source in session.frames else None, "provider": provider}
+    return specs.complete(specs.Spec(prompt=prompt, **{**said, **given}))
+
+
+def _prompt(session: Session, file: str | None) -> prompts.Prompt:
+    """The prompt below the line, or in the file that the line names."""
+    if file is None and not session.body.strip():
+        raise ConfigError(
+            f"the cell is empty: write the prompt under the line, such as under {EXPERIMENT_EXAMPLE}, "
+            "or name a --prompt-file"
+        )
+    if file is None:
+        return prompts.parse(session.body)
+    if session.body.strip():
+        raise ConfigError(f"the line names {named(file)} and there is a prompt below it: keep one of them")
+    text = configs.read_text(file, folder=Path(), what="--prompt-file")
+    try:
+        return prompts.parse(text)
+    except ConfigError as error:
+        raise ConfigError(f"{named(file)}: {error}") from error
+
+
+# --- the studio -------------------------------------------------------------------------------------------
+
+_OF_A_TRY = [one for one in experiment.params if one.name in {"data", "columns", *tries.SETTINGS}]
+_PARENT = click.Argument(["name"], metavar="[NAME]", required=False, shell_complete=completions.versions)
+
+
+@cli.command(params=[_PARENT, *_OF_A_TRY])
+@_DB
+@click.pass_obj
+def studio(session: Session, /, name: str | None, data: str | None, **said: Any) -> studios.Studio | None:
+    """Write a prompt, try it on a sample, and read which narratives moved; it opens in a notebook.
+
+    Example: %exphub studio baseline
+
+    NAME is an experiment or a file in prompts/; every try is an experiment of its own in the hub.
+    """
+    given = {key: value for key, value in said.items() if value is not None}
+    frame = session.frames.get(data) if data else None
+    source: dict[str, Any] = {
+        "data": data if frame is None else frame,
+        "data_name": data if frame is not None else None,
+    }
+    if comparisons.in_kernel():
+        return studios.studio(name, db=session.db, **source, **given)
+    with session.hub() as hub:
+        click.echo(outcomes.told(hub, parents.parent(hub, name, **source, **given)))
+    return None
 
 
 # --- the terminal -----------------------------------------------------------------------------------------
@@ -460,6 +645,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ExphubError as error:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # there is nothing left to stop
         _fail("interrupted; everything answered is kept, run it again for the rest", INTERRUPTED)
     if value is None or isinstance(value, int):
         sys.exit(value or 0)
@@ -467,7 +653,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if session.reasons:
         _fail("; ".join(session.reasons), ExphubError.exit_code)
     if isinstance(value, pd.DataFrame) and "failed" in value and value["failed"].sum() and _ran(arguments):
-        _fail(f"{value['failed'].sum()} narratives failed; run it again to ask only these", FAILED)
+        failed = int(value["failed"].sum())
+        which = "this one" if failed == 1 else "these"
+        _fail(f"{counted(failed, 'narrative')} failed; run it again to ask only {which}", FAILED)
 
 
 def _print(text: str) -> None:

@@ -42,7 +42,7 @@ _Keys: TypeAlias = Mapping[str, list[str]]  # the cells of ids, sources and flag
 _Row: TypeAlias = tuple[Narrative, Flag]
 _Pair: TypeAlias = tuple[Flag, object]  # a manual flag, and what a fact says
 
-_FLAGS: dict[str, Flag] = {
+FLAGS: dict[str, Flag] = {
     **dict.fromkeys(("1", "1.0", "true", "yes", "y", "positive"), True),
     **dict.fromkeys(("0", "0.0", "false", "no", "n", "negative"), False),
     **dict.fromkeys(("", ".", "na", "n/a", "missing", "unknown", "uncertain"), None),
@@ -256,9 +256,9 @@ def _flags(table: Table, chosen: ColumnMap, keys: _Keys, role: str) -> list[Flag
     flags: list[Flag] = []
     for number, cell in zip(table.numbers, keys[role], strict=True):
         folded = cell.strip().casefold()
-        if folded not in _FLAGS:
+        if folded not in FLAGS:
             odd[folded[:30]].append(number)
-        flags.append(_FLAGS.get(folded))
+        flags.append(FLAGS.get(folded))
     if odd:
         found = "; ".join(f"{value!r} in row {few(rows)}" for value, rows in list(odd.items())[:SHOWN])
         raise DatasetError(
@@ -316,7 +316,7 @@ def _label_counts(keys: _Keys, gathered: Gathering, labels: Mapping[str, bool]) 
         "labels_in_file": sum(filled.values()),
         "labels_kept": len(labels),
         "labels_repeated": gathered.flagged - len(labels),
-        "labels_unknown": sum(n for cell, n in filled.items() if _FLAGS[cell.strip().casefold()] is None),
+        "labels_unknown": sum(n for cell, n in filled.items() if FLAGS[cell.strip().casefold()] is None),
     }
 
 
@@ -359,7 +359,7 @@ def _repeats(fact: str, counted: Mapping[_Pair, int]) -> str | None:
 
 def _yes_no(cell: str) -> object:
     """A fact's cell as a flag; `_ABSENT` where it is none. Repeated rows that differ say neither."""
-    values = {_FLAGS.get(part.strip().casefold(), _ABSENT) for part in cell.split(" | ")}
+    values = {FLAGS.get(part.strip().casefold(), _ABSENT) for part in cell.split(" | ")}
     if _ABSENT in values:
         return _ABSENT
     return values.pop() if len(values) == 1 else None

@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from exphub_magics import bills, courses, datasets, environment, prompts, providers
-from exphub_magics.configs import Configuration, Problem
+from exphub_magics.configs import Configuration
 from exphub_magics.errors import ConfigError, DatasetError, LockedError
 from exphub_magics.hub import MANUAL, Hub, Row, rounds, unrecorded
 from exphub_magics.interrupts import steps
 from exphub_magics.markup import counted
+from exphub_magics.nodes import Problem
 from exphub_magics.progress import Progress
 from exphub_magics.specs import Spec
 

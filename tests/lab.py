@@ -37,6 +37,33 @@ ARGUMENTS = [
 SECONDS = 60
 expect.set_options(timeout=SECONDS * 1000)
 
+# Texts whose contrast with what is behind them is below 4.5 to 1.
+FAINT = """root => {
+  const rgb = words => {
+    const found = words.match(/[\\d.]+/g).map(Number);
+    const scale = words.startsWith("color(srgb") ? 255 : 1;
+    return [...found.slice(0, 3).map(one => scale * one), found[3] ?? 1];
+  };
+  const over = (top, below) => top.slice(0, 3).map((one, place) => one * top[3] + below[place] * (1 - top[3]));
+  const behind = one => {
+    if (!one) return [255, 255, 255];
+    const own = rgb(getComputedStyle(one).backgroundColor);
+    return own[3] === 1 ? own : over(own, behind(one.parentElement));
+  };
+  const light = colour => {
+    const linear = one => one <= 0.03928 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4;
+    const [r, g, b] = colour.map(one => linear(one / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const said = one => [...one.childNodes].some(child => child.nodeType === 3 && child.data.trim());
+  const read = [...root.querySelectorAll("*")].filter(one => said(one) && one.checkVisibility() && !one.disabled);
+  return read.filter(one => {
+    const back = behind(one), ink = over(rgb(getComputedStyle(one).color), back);
+    const [high, low] = [light(ink), light(back)].sort((a, b) => b - a);
+    return (high + 0.05) / (low + 0.05) < 4.5;
+  }).map(one => `${one.tagName} ${one.textContent.slice(0, 40)}`);
+}"""
+
 
 @contextmanager
 def server(folder: Path) -> Iterator[str]:
@@ -133,6 +160,14 @@ class Notebook:
 
     def output(self, cell: int) -> Locator:
         return self.page.locator(".jp-Notebook .jp-Cell").nth(cell).locator(".jp-Cell-outputArea")
+
+    def edit(self, cell: int, source: str) -> None:
+        """Write another source into a cell."""
+        self.page.evaluate(
+            "([number, source]) => window.jupyterapp.shell.currentWidget.content.widgets[number]"
+            ".model.sharedModel.setSource(source)",
+            [cell, source],
+        )
 
     def stop(self) -> None:
         """Press ■."""

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -276,9 +277,43 @@ def test_a_limit_of_money_ends_a_run_with_its_reason(tmp_path, capsys, scripted,
         f" base_url: '{endpoint.url}'}}\n"
     )
     with pytest.raises(SystemExit) as ended:
-        cli.main(["run", "m.yml", "--max-cost", "0"])
+        cli.main(["run", "m.yml", "--max-cost", "0.000001"])
     assert ended.value.code == 1
     err = capsys.readouterr().err
     assert "a: about 1" in err
     assert "max_cost reached" in err.splitlines()[-1]
     assert endpoint.requests == []
+
+
+MATRIX = """\
+- {experiment_name: a, prompt: 'Was V hit?', data: sample, sample: 20, provider: scripted, model_name: m,
+   base_url: 'http://127.0.0.1:1/v1', matrix: {temperature: [0, 1]}, repeats: 2}
+- {experiment_name: b, prompt: 'Was V hit?', data: sample, sample: 20}
+"""
+
+
+def test_without_money_a_file_is_reckoned_and_nothing_is_registered(tmp_path, capsys):
+    (tmp_path / "m.yml").write_text(MATRIX)
+    cli.main(["run", "m.yml", "--max-cost", "0"])
+    *each, last = capsys.readouterr().out.splitlines()
+    assert [line.partition(": about")[0] for line in each] == [
+        "a · 0",
+        "a · 0, repeat 2",
+        "a · 1",
+        "a · 1, repeat 2",
+        "b",
+    ]
+    assert re.fullmatch(r"together about \d+ calls, [\d,]+ tokens in and [\d,]+ out: free", last)
+    assert not (tmp_path / "exphub.db").exists()
+    cli.main(["run", "m.yml", "--max-cost", "0", "--only", "b", "--json"])
+    assert [one["name"] for one in json.loads(capsys.readouterr().out)["experiments"]] == ["b"]
+
+
+@pytest.mark.parametrize("amount", ["nan", "inf", "-1", "1_0", "much"])
+def test_an_amount_that_is_none_is_refused_in_a_line(tmp_path, capsys, amount):
+    (tmp_path / "m.yml").write_text(MATRIX)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["run", "m.yml", "--max-cost", amount])
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(f"{amount} is no amount of money: name one in USD, such as 0.50")

@@ -180,3 +180,11 @@ def test_a_file_whose_columns_cannot_be_told_offers_the_narrative_alone(header):
 def test_without_a_header_to_read_there_is_the_narrative_alone(source):
     Path("folder.csv").mkdir()
     assert values(completions.slots(source, None, {}, "na")) == ["narrative"]
+
+
+def test_prompt_files_are_offered():
+    Path("prompts").mkdir()
+    for name in ("mine.txt", "notes.md", "rows.csv"):
+        (Path("prompts") / name).write_text("x")
+    found = offered("a", "--prompt-file", "prompts/", command=cli.experiment)
+    assert list(found) == ["prompts/mine.txt", "prompts/notes.md"]

@@ -29,7 +29,7 @@ def experiment(hub):
 
 @pytest.fixture
 def file(hub, experiment):
-    return hub.file  # noqa: SLF001
+    return hub.file
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def at_each_look(hub, monkeypatch, act):
 
 
 def elsewhere(hub, statement):
-    with closing(sqlite3.connect(hub.file, timeout=10)) as db, db:  # noqa: SLF001
+    with closing(sqlite3.connect(hub.file, timeout=10)) as db, db:
         db.execute(statement)
 
 
@@ -113,10 +113,7 @@ def test_of_two_processes_that_take_one_experiment_at_the_same_moment_exactly_on
     dataset = fill(hub)
     numbers = [register(hub, dataset, fingerprint=str(number))[0] for number in range(RACES)]
     gate, outcomes = children.Barrier(2, timeout=60), children.Queue()
-    racers = [
-        children.Process(target=race, args=(hub.file, numbers, offset, gate, outcomes))  # noqa: SLF001
-        for offset in (0.0, 0.2)
-    ]
+    racers = [children.Process(target=race, args=(hub.file, numbers, offset, gate, outcomes)) for offset in (0.0, 0.2)]
     for racer in racers:
         racer.start()
     said = [outcomes.get(timeout=60) for _ in range(2 * RACES)]
@@ -126,7 +123,7 @@ def test_of_two_processes_that_take_one_experiment_at_the_same_moment_exactly_on
     for number in numbers:
         (other,) = [text for one, text in said if one == number and text != "ran"]
         assert re.search(r"is being run by \d+, process \d+ on this machine, since", other)
-    assert rows(hub.file) == []  # noqa: SLF001
+    assert rows(hub.file) == []
 
 
 def test_a_second_run_in_the_same_process_is_refused_with_who_and_since_when(hub, experiment):
@@ -144,7 +141,7 @@ def test_threads_of_one_process_that_take_one_experiment_at_once_are_one_run(hub
     gate, ran = threading.Barrier(4), []
 
     def run():
-        with Hub.open(hub.file) as own:  # noqa: SLF001
+        with Hub.open(hub.file) as own:
             gate.wait()
             try:
                 with own.lease(experiment):
@@ -270,7 +267,7 @@ def test_a_clock_that_jumps_takes_no_lease_from_a_holder_that_beats(hub, experim
     at_each_look(hub, monkeypatch, lambda: elsewhere(hub, "UPDATE leases SET beat = beat + 1"))
     with pytest.raises(LeaseError, match="on another machine"):
         hub.lease(experiment)
-    assert [token for token, _ in rows(hub.file)] == ["planted"]  # noqa: SLF001
+    assert [token for token, _ in rows(hub.file)] == ["planted"]
 
 
 @pytest.mark.skipif(not psutil.LINUX, reason="only Linux counts a process's start from the machine's")
@@ -343,7 +340,7 @@ def test_a_run_that_has_lost_its_lease_can_store_nothing(hub, experiment):
     assert [one.narrative_id for one in hub.pending(experiment)] == ["2", "3", "4", "5"]
     assert hub.read("stored", requests='["q"]') == []
     lease.release()
-    assert [token for token, _ in rows(hub.file)] == ["planted"]  # noqa: SLF001
+    assert [token for token, _ in rows(hub.file)] == ["planted"]
 
 
 def test_a_lease_that_is_given_back_guards_nothing_more(hub, experiment):
@@ -354,7 +351,7 @@ def test_a_lease_that_is_given_back_guards_nothing_more(hub, experiment):
         hub.record(experiment, [result("1", flag=True)], lease=lease)
     with hub.lease(experiment):
         lease.release()
-        assert len(rows(hub.file)) == 1  # noqa: SLF001
+        assert len(rows(hub.file)) == 1
 
 
 def test_the_lease_of_one_experiment_is_none_of_another(hub, experiment):
@@ -397,16 +394,16 @@ def test_a_beat_at_every_tick_is_written_once_in_five_seconds(hub, experiment, m
     with hub.lease(experiment) as lease:
         for _ in range(100):
             lease.beat()
-        assert rows(hub.file) == [(lease.token, 0)]  # noqa: SLF001
+        assert rows(hub.file) == [(lease.token, 0)]
         monkeypatch.setattr(leases, "BEAT", 0.0)
         lease.beat()
-        assert rows(hub.file) == [(lease.token, 1)]  # noqa: SLF001
+        assert rows(hub.file) == [(lease.token, 1)]
 
 
 def test_what_is_recorded_is_a_sign_of_life_as_well(hub, experiment):
     with hub.lease(experiment) as lease:
         hub.record(experiment, [result("1", flag=True)], lease=lease)
-        assert rows(hub.file) == [(lease.token, 1)]  # noqa: SLF001
+        assert rows(hub.file) == [(lease.token, 1)]
 
 
 def test_a_beat_does_not_wait_for_a_locked_hub(hub, experiment, file, monkeypatch):

@@ -107,3 +107,40 @@ def test_loading_the_extension_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A prompt in a file."""
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "mine.txt").write_text(f"{PROMPT}\n")
+
+
+def test_a_prompt_in_a_file_is_the_same_experiment_as_the_cell(shell, cell, kept):
+    card = cell("first --data demo")
+    line = "first --data demo --prompt-file prompts/mine.txt"
+    for again in (shell.run_line_magic("experiment", line), cell(line, "\n")):
+        assert again.experiment["id"] == card.experiment["id"]
+    shell.run_cell(f"r = %experiment {line}")
+    assert shell.user_ns["r"].experiment["id"] == card.experiment["id"]
+
+
+@pytest.mark.parametrize(
+    ("line", "body", "said"),
+    [
+        ("first --data demo --prompt-file prompts/mine.txt", PROMPT, "keep one of them"),
+        ("first --data demo --prompt-file prompts/mien.txt", "\n", "did you mean 'mine.txt'?"),
+        ("first --data demo --prompt-file prompts", "\n", "is no regular file"),
+        ("first --data demo --prompt-file ../outside.txt", "\n", "lies outside the working directory"),
+        ("first --data demo --prompt-file bad.txt", "\n", "bad.txt: the prompt is empty"),
+        ("first --data demo", "\n", "or name a --prompt-file"),
+    ],
+)
+def test_a_prompt_file_that_cannot_be_taken_is_said_in_a_line(shell, cell, kept, tmp_path, line, body, said):
+    (tmp_path / "bad.txt").write_text(" \n")
+    (tmp_path.parent / "outside.txt").write_text(PROMPT)
+    with pytest.raises(ExphubError) as refused:
+        cell(line, body)
+    assert said in str(refused.value)
+    assert str(tmp_path) not in str(refused.value)
+    assert not (tmp_path / "exphub.db").exists()

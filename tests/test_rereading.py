@@ -273,6 +273,29 @@ def test_a_full_disk_leaves_each_result_with_its_reading_or_neither(hub, parser)
     assert (dump("results"), dump("readings")) == (before, [])
 
 
+EMPTY_LEAF = b"\x0a\0\0\0\0\x10\0\0"  # of an index: well formed, and all its entries gone
+
+
+@pytest.mark.parametrize("page", [b"", b"\xff" * 4096, EMPTY_LEAF], ids=["zeros", "ones", "an empty index"])
+def test_of_a_damaged_hub_nothing_is_said_to_stay_as_it_is(tmp_path, page):
+    with Hub.open("whole.db") as hub:
+        fill(hub)
+    whole = (tmp_path / "whole.db").read_bytes()
+    refused = 0
+    for start in range(4096, len(whole), 4096):
+        (tmp_path / "damaged.db").write_bytes(whole[:start] + page.ljust(4096, b"\0") + whole[start + 4096 :])
+        try:
+            with Hub.open("damaged.db") as hub:
+                found = rereading.named(hub, [], every=True)
+        except HubError:
+            refused += 1
+        else:  # the index of a table without rows is whole without entries
+            assert [part.replies for part in found.parts] == [len(BODIES)]
+        for rest in tmp_path.glob("damaged.db*"):
+            rest.unlink()
+    assert refused > 20
+
+
 def test_the_columns_that_are_compared_are_those_that_a_reply_is_read_into():
     assert {*rereading.CONTENT, "reader"} == set(courses.said(Reply("yes")))
 

@@ -101,3 +101,15 @@ def test_every_value_that_cannot_be_run_is_said_at_once():
         specs.complete(wrong, environment={})
     assert str(refused.value) == "; ".join(found)
     assert specs.problems(SPEC, environment={}) == []
+
+
+@pytest.mark.parametrize("key", ["sk-canary-1234", "hf_CanaryAbcdefghij1234", "gsk_Canary9abcdefghijk", "MY KEY", ""])
+def test_a_key_where_its_variable_is_to_be_named_is_refused_and_not_shown(key):
+    with pytest.raises(ConfigError, match="api_key_env is the name of a variable") as refused:
+        specs.complete(replace(SPEC, api_key_env=key), environment={})
+    assert not key or key not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "MY_OWN_KEY_FOR_THE_SECOND_PROJECT_2", "my_key_2", "K"])
+def test_the_name_of_a_variable_is_taken_as_it_is(name):
+    assert specs.complete(replace(SPEC, api_key_env=name), environment={}).api_key_env == name

@@ -217,7 +217,7 @@ def experiment(hub):
 @pytest.fixture
 def locker(hub, experiment):
     """Another program that keeps the hub locked."""
-    with closing(sqlite3.connect(hub.file, isolation_level=None, check_same_thread=False)) as db:  # noqa: SLF001
+    with closing(sqlite3.connect(hub.file, isolation_level=None, check_same_thread=False)) as db:
         db.execute("BEGIN IMMEDIATE")
         yield db
 
@@ -280,7 +280,7 @@ def test_who_is_told_of_the_waiting_may_end_it(hub, experiment, locker):
 
 
 def test_a_hub_that_is_only_being_written_is_opened_at_once(hub, experiment, locker):
-    with Hub.open(hub.file) as other:  # noqa: SLF001
+    with Hub.open(hub.file) as other:
         assert other.leaderboard()[0]["pending"] == 5
 
 
@@ -300,8 +300,7 @@ def write_for(file, experiment, seconds, gate, written):
 def share(children, hub, experiment, seconds):
     gate, written = children.Barrier(3, timeout=60), children.Queue()
     writers = [
-        children.Process(target=write_for, args=(hub.file, experiment, seconds, gate, written))  # noqa: SLF001
-        for _ in range(3)
+        children.Process(target=write_for, args=(hub.file, experiment, seconds, gate, written)) for _ in range(3)
     ]
     for writer in writers:
         writer.start()

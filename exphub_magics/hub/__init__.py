@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from exphub_magics.errors import UnknownNameError, nearest
-from exphub_magics.hub import aliases
+from exphub_magics.hub import aliases, labels
+from exphub_magics.hub.labels import ADJUDICATED, MANUAL
 from exphub_magics.hub.leases import Lease
 from exphub_magics.hub.storage import Row, Storage, now, sql, where
 from exphub_magics.questions import Reply
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ADJUDICATED", "MANUAL", "Hub", "Lease", "Pending", "Row", "now", "where"]
 
-MANUAL, ADJUDICATED = "manual", "adjudicated"
 CHUNK = 500
+States: TypeAlias = Mapping[str, str | None] | Iterable[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +91,10 @@ class Hub(Storage):
         Returns:
             How many were new, and how many changed an earlier flag of the same coder.
         """
-        statement, table, key = (
-            ("known_incident_labels", "incident_labels", "incident_id")
-            if incidents
-            else ("known_labels", "labels", "narrative_id")
-        )
-        common = {"dataset_id": dataset, "coder": coder, "labelled_at": now()}
-        with self.writing() as db:
-            known = {row[key]: row["flag"] for row in self.read(statement, dataset=dataset, coder=coder)}
-            fresh = {one: flag for one, flag in flags.items() if known.get(one) != flag}
-            if fresh:
-                db.table(table).insert_all(
-                    {**common, key: one, "flag": flag, "note": (notes or {}).get(one)} for one, flag in fresh.items()
-                )
-                self._rescore(db, dataset)
-        changed = sum(known.get(one) is not None for one in fresh)
-        return len(fresh) - changed, changed
+        if incidents:
+            return labels.say_of_incidents(self, dataset, flags, coder=coder, notes=notes)
+        said = {one: labels.Said(flag, note=(notes or {}).get(one)) for one, flag in flags.items()}
+        return labels.say(self, dataset, said, coder=coder)
 
     def register(
         self,
@@ -147,9 +136,12 @@ class Hub(Storage):
             db.execute(sql("score"), {"experiment": number})
             return number, True
 
-    def pending(self, experiment: int, states: Iterable[str] = (), *, chunk: int = CHUNK) -> Iterator[Pending]:
-        """The narratives without a result, and those whose result is in one of `states`, each once."""
-        after, wanted = 0, json.dumps(list(states))
+    def pending(self, experiment: int, states: States = (), *, chunk: int = CHUNK) -> Iterator[Pending]:
+        """The narratives without a result, and those whose result is in one of `states`, each once.
+
+        A state may be given with a moment: then its results count that were recorded before.
+        """
+        after, wanted = 0, _as_json(states)
         while True:
             rows = self.read("pending", experiment=experiment, after=after, states=wanted, chunk=chunk)
             for row in rows:
@@ -164,9 +156,9 @@ class Hub(Storage):
                 return
             after = rows[-1]["position"]
 
-    def left_to_ask(self, experiment: int, states: Iterable[str] = ()) -> int:
-        """How many narratives are pending or in one of `states`, without those that are never sent."""
-        return int(self.read("left_to_ask", experiment=experiment, states=json.dumps(list(states)))[0]["n"])
+    def left_to_ask(self, experiment: int, states: States = ()) -> int:
+        """How many narratives are `pending` by these states, without those that are never sent."""
+        return int(self.read("left_to_ask", experiment=experiment, states=_as_json(states))[0]["n"])
 
     def holds_replies(self) -> bool:
         """Whether there is any reply that could be recalled."""
@@ -248,18 +240,9 @@ class Hub(Storage):
                 lease.confirm(db, experiment)
             db.execute(sql("finish"), {"experiment": experiment, "now": now()})
 
-    def _rescore(self, db: sqlite_utils.Database, dataset: int) -> None:
-        """Labels moved: mark and score every experiment on the dataset anew."""
-        for row in list(db.table("experiments").rows_where("dataset_id = ?", [dataset], select="id")):
-            db.execute(sql("mark_all"), {"experiment": row["id"]})
-            db.execute(sql("score"), {"experiment": row["id"]})
-
     def mark(self, db: sqlite_utils.Database, experiment: int, narratives: Iterable[str]) -> None:
         """Within a transaction: hold results against the manual flags, and score their experiment."""
-        (row,) = self.read("dataset_of", experiment=experiment)
-        for narrative in narratives:
-            db.execute(sql("mark"), {"experiment": experiment, "narrative": narrative, "dataset": row["dataset_id"]})
-        db.execute(sql("score"), {"experiment": experiment})
+        labels.mark(self, db, experiment, narratives)
 
     # --- who answers --------------------------------------------------------------------------------------
 
@@ -349,6 +332,10 @@ class Hub(Storage):
             raise UnknownNameError(f"{name!r} begins more than one name: {candidates}")
         known = [*(row["name"] for row in rows), *aliases.pinned(self)]
         raise UnknownNameError(f"no experiment is called {name!r}: {nearest(name, known)}")
+
+
+def _as_json(states: States) -> str:
+    return json.dumps(dict(states) if isinstance(states, Mapping) else dict.fromkeys(states))
 
 
 def _reply(row: Row) -> Reply:

@@ -56,17 +56,18 @@ function panel(name, draw) {
     const body = element("div");
     root.append(link.line, body);
     el.append(root);
-    const again = () => {
+    const again = (message) => {
+      if (message.shown === undefined) return;
       const focused = root.contains(document.activeElement) ? document.activeElement.id : null;
-      draw(body, model.get("shown"), link.ask, root);
+      draw(body, message.shown, link.ask, root);
       if (focused) root.querySelector(`[id="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
     };
-    model.on("change:shown", again);
+    model.on("msg:custom", again);
     // JupyterLab takes letters for commands of its own where a cell is selected and no text field has the focus.
     root.setAttribute("data-lm-suppress-shortcuts", "true");
-    again();
+    link.ask("show");
     return () => {
-      model.off("change:shown", again);
+      model.off("msg:custom", again);
       link.stop();
     };
   };

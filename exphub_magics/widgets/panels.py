@@ -2,6 +2,9 @@
 
 A panel keeps nothing that the hub does not: each action opens the hub, does what a verb does, and shows anew. The page
 (panel.js) knows from the number of the last action heard whether a kernel is still there.
+
+What is shown holds narratives, so it goes to the page as a message when that asks, never as a widget's state: that is
+saved with a notebook, by nbconvert even unasked.
 """
 
 from __future__ import annotations
@@ -42,7 +45,7 @@ class Panel(anywidget.AnyWidget):
     shown in future. `summary` is what stands for the panel in a terminal, and in a saved notebook.
     """
 
-    shown = traitlets.Dict().tag(sync=True)
+    shown = traitlets.Dict()
     heard = traitlets.Int(0).tag(sync=True)  # the number of the last action that was answered
     problem = traitlets.Unicode("").tag(sync=True)  # why it could not be done, in a line
     actions: ClassVar[Mapping[str, str]] = {}
@@ -52,6 +55,7 @@ class Panel(anywidget.AnyWidget):
         self.file = where(db).absolute()  # the folder that the kernel is in may change
         self.create = create
         self.on_msg(self._asked)
+        self.observe(self._show, "shown")
         with self.hub() as hub:
             self.shown = self.begin(hub)
 
@@ -80,11 +84,17 @@ class Panel(anywidget.AnyWidget):
 
     def _asked(self, _widget: Any, message: Mapping[str, Any], _buffers: Any) -> None:
         said = dict(message)
-        number = said.pop("number")
+        number, action = said.pop("number"), said.pop("action")
         try:
-            self.do(said.pop("action"), **said)
+            if action == "show":  # a page has been opened
+                self._show()
+            else:
+                self.do(action, **said)
         finally:
             self.heard = number
+
+    def _show(self, _change: object = None) -> None:
+        self.send({"shown": self.shown})
 
     def __repr__(self) -> str:
         return self.summary

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib
 
-NAMES = ("loading", "rules", "durability", "latency", "processor", "memory")
+NAMES = ("loading", "rules", "durability", "latency", "processor", "memory", "browsing")
 
 
 def main() -> None:

@@ -1,0 +1,79 @@
+"""What a rational quotes word for word from its narrative, and where that stands in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+MOST = 20  # quotations of one rational that are looked for
+FEWEST = 2  # words of a quotation; of a sentence that stands there without quotation marks, twice as many
+LONGEST = 2_000  # characters of one
+PLACES = 50  # at which one quotation is taken
+
+_QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]+)[\"”»]|(?<!\w)['‘]([^'‘’]+(?:['’]\w[^'‘’]*)*)['’](?!\w)")
+_ELLIPSIS = re.compile(r"\[?(?:…|\.\.\.)\]?")
+_SENTENCE = re.compile(r"(?<=[.!?:;])\s+")
+
+
+def spans(rational: str, text: str) -> tuple[tuple[int, int], ...]:
+    """Where the quotations of a rational stand in a text: beginnings and ends, in order, none over another.
+
+    >>> spans('It says "afraid of  him … at night".', "V was afraid of him. She was home at night.")
+    ((6, 19), (34, 42))
+    >>> spans("V was shoved by her husband.", "A friend said that V was shoved by her husband.")
+    ((19, 47),)
+    >>> spans("Nothing of that kind.", "V lived alone.")
+    ()
+
+    Case and white space may differ, and words may be left out at an ellipsis. A quotation that stands in the text
+    more than once is taken at each place, up to fifty.
+    """
+    found = [match.span() for piece in _pieces(rational) for match in islice(_pattern(piece).finditer(text), PLACES)]
+    return tuple(_apart(sorted(found)))
+
+
+def parts(rational: str, text: str) -> list[tuple[str, bool]]:
+    """A text in pieces, each with whether the rational quotes it.
+
+    >>> parts('"was afraid"', "V was afraid.")
+    [('V ', False), ('was afraid', True), ('.', False)]
+    """
+    pieces, end = [], 0
+    for start, stop in spans(rational, text):
+        pieces += [(text[end:start], False), (text[start:stop], True)]
+        end = stop
+    return [piece for piece in [*pieces, (text[end:], False)] if piece[0]]
+
+
+def _pieces(rational: str) -> list[str]:
+    """What may be a quotation, the longest first."""
+    quoted = [one or other for one, other in _QUOTED.findall(rational)]
+    pieces = [piece for one in quoted for piece in _long(_ELLIPSIS.split(one), FEWEST)]
+    pieces += _long(_SENTENCE.split(rational), 2 * FEWEST)
+    return sorted(dict.fromkeys(pieces), key=len, reverse=True)[:MOST]
+
+
+def _long(pieces: list[str], words: int) -> Iterator[str]:
+    for piece in pieces:
+        bare = piece.strip(" \t\r\n,;\"“”'‘’")
+        if len(bare.split()) >= words and len(bare) <= LONGEST:
+            yield bare
+
+
+def _pattern(piece: str) -> re.Pattern[str]:
+    words = r"\s+".join(map(re.escape, piece.split()))
+    return re.compile(rf"(?<!\w){words}(?!\w)", re.IGNORECASE)
+
+
+def _apart(sorted_spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Spans that overlap as one."""
+    start, end = -1, -1
+    for one, other in sorted_spans:
+        if one > end:
+            if end > 0:
+                yield start, end
+            start, end = one, other
+        end = max(end, other)
+    if end > 0:
+        yield start, end

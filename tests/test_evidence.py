@@ -1,0 +1,44 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exphub_magics.evidence import parts, spans
+
+TEXT = "Her sister said V was afraid of him. He 'never let her\nout of his sight'. V told nobody."
+
+
+def quoted(rational, text=TEXT):
+    return [text[start:end] for start, end in spans(rational, text)]
+
+
+def test_what_is_quoted_is_found_whatever_its_quotation_marks_case_and_line_breaks():
+    assert quoted('It states "was afraid of him".') == ["was afraid of him"]
+    assert quoted("It states “Was afraid of him” and 'her out of his sight'.") == [
+        "was afraid of him",
+        "her\nout of his sight",
+    ]
+    assert quoted("Said: 'afraid … told nobody.'") == ["told nobody."]
+
+
+def test_a_sentence_that_stands_in_the_text_needs_no_quotation_marks():
+    assert quoted("Her sister said V was afraid of him. That is fear.") == ["Her sister said V was afraid of him."]
+
+
+def test_a_single_word_and_what_only_begins_a_word_are_no_quotation():
+    assert quoted('the word "afraid" and "was a"') == []
+
+
+def test_quotations_that_overlap_are_one_and_the_pieces_are_the_text():
+    assert quoted('"V was afraid" and "was afraid of him"') == ["V was afraid of him"]
+    pieces = parts('"V was afraid" and "told nobody"', TEXT)
+    assert [piece for piece, marked in pieces if marked] == ["V was afraid", "told nobody"]
+
+
+@given(st.text(alphabet="ab. \"'…“”\n", max_size=60), st.text(alphabet="ab. \"'\n", max_size=60))
+def test_the_pieces_are_always_the_text(rational, text):
+    assert "".join(piece for piece, _ in parts(rational, text)) == text
+
+
+def test_a_narrative_of_a_megabyte_takes_no_time_worth_a_word():
+    text = "V was at home and nobody called. " * 31_000
+    assert len(spans('"nobody called"', text)) == 50
+    assert spans('"never was there at all"', text) == ()
