@@ -18,7 +18,7 @@ class Texts(Panel):
         (found,) = [one for one in hub.pending(1) if one.narrative_id == narrative]
         return {"text": found.narrative}
 
-    def refuse(self, hub):
+    def refuse(self, _hub):
         raise ConfigError("not that: this")
 
     @property

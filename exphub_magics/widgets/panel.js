@@ -1,6 +1,7 @@
 // What the pages of all panels share. Texts of people and models are set as text, never as HTML.
 
 const SILENCE = 4000; // milliseconds without an answer after which the page says so
+const FOCUSED = ["button", "input", "select", "summary", "textarea"];
 
 // An element: attributes (on… are listeners, booleans set or leave an attribute out), then texts and elements.
 function element(tag, attributes = {}, ...children) {
@@ -10,6 +11,8 @@ function element(tag, attributes = {}, ...children) {
     else if (value === true) made.setAttribute(name, "");
     else if (value !== false && value !== null && value !== undefined) made.setAttribute(name, value);
   }
+  // What may have the focus says itself that its keys are no commands of JupyterLab's, which looks at that element first.
+  if (FOCUSED.includes(tag) || "tabindex" in attributes) made.setAttribute("data-lm-suppress-shortcuts", "true");
   made.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
   return made;
 }
@@ -63,8 +66,6 @@ function panel(name, draw) {
       if (focused) root.querySelector(`[id="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
     };
     model.on("msg:custom", again);
-    // JupyterLab takes letters for commands of its own where a cell is selected and no text field has the focus.
-    root.setAttribute("data-lm-suppress-shortcuts", "true");
     link.ask("show");
     return () => {
       model.off("msg:custom", again);

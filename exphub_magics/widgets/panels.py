@@ -10,6 +10,7 @@ saved with a notebook, by nbconvert even unasked.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
@@ -52,6 +53,9 @@ class Panel(anywidget.AnyWidget):
 
     def __init__(self, db: str | Path | None = None, *, create: bool = False) -> None:
         super().__init__()
+        self.lock = (
+            threading.RLock()
+        )  # JupyterLab has a kernel hear a page in a thread of its own, while a cell goes on
         self.file = where(db).absolute()  # the folder that the kernel is in may change
         self.create = create
         self.on_msg(self._asked)
@@ -75,12 +79,13 @@ class Panel(anywidget.AnyWidget):
     def do(self, action: str, **said: Any) -> None:
         """Do what the page asks for; what goes wrong is said in the page, and what was shown stays."""
         method: Callable[..., dict[str, Any]] = getattr(self, self.actions[action])
-        try:
-            with self.hub() as hub:
-                self.shown = method(hub, **said)
-            self.problem = ""
-        except ExphubError as error:
-            self.problem = str(error)
+        with self.lock:
+            try:
+                with self.hub() as hub:
+                    self.shown = method(hub, **said)
+                self.problem = ""
+            except ExphubError as error:
+                self.problem = str(error)
 
     def _asked(self, _widget: Any, message: Mapping[str, Any], _buffers: Any) -> None:
         said = dict(message)
