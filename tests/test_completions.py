@@ -146,18 +146,8 @@ def test_efforts_are_offered():
 def test_every_name_file_and_choice_completes():
     """What is left out takes a number, a word of one's own, or an address."""
     own = {"sample", "seed", "max_cost", "concurrency", "columns", "reader", "base_url", "api_key_env", "author"}
-    own |= {
-        "temperature",
-        "max_tokens",
-        "repeat",
-        "notes",
-        "variable",
-        "why",
-        "source",
-        "search",
-        "confidence",
-        "narrative",
-    }
+    own |= {"temperature", "max_tokens", "repeat", "notes", "variable", "why", "coder"}
+    own |= {"source", "search", "confidence", "narrative"}
     for command in (*cli.cli.commands.values(), cli.experiment):
         for parameter in command.params:
             told = (isinstance(parameter, click.Option) and parameter.is_flag) or isinstance(

@@ -53,9 +53,7 @@ class Panel(anywidget.AnyWidget):
 
     def __init__(self, db: str | Path | None = None, *, create: bool = False) -> None:
         super().__init__()
-        self.lock = (
-            threading.RLock()
-        )  # JupyterLab has a kernel hear a page in a thread of its own, while a cell goes on
+        self.lock = threading.RLock()  # JupyterLab may have a kernel hear a page beside a cell that goes on
         self.file = where(db).absolute()  # the folder that the kernel is in may change
         self.create = create
         self.on_msg(self._asked)
