@@ -1,5 +1,5 @@
 """`python -m exphub_magics` is `exphub`."""
 
-from exphub_magics.cli import main
+from exphub_magics.terminal import main
 
 main()

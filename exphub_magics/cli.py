@@ -1,17 +1,12 @@
 """The verb table: `exphub VERB …` in a terminal and `%exphub VERB …` in a notebook are one set of click commands.
 
-A verb returns its value. The terminal prints it, as text or with --json; the notebook shows it or assigns it.
+A verb returns its value. The terminal (terminal.py) prints it; the notebook (magics.py) shows it or assigns it.
 """
 
 from __future__ import annotations
 
-import io
-import json
-import os
-import signal
-import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,13 +27,12 @@ from exphub_magics import (
     labelling,
     listings,
     moves,
+    options,
     outcomes,
     parents,
     pins,
     places,
-    prices,
     prompts,
-    providers,
     queues,
     repeats,
     reports,
@@ -46,13 +40,12 @@ from exphub_magics import (
     reviewing,
     specs,
     tries,
-    widgets,
 )
 from exphub_magics.background import Background, started
 from exphub_magics.configs import Configuration
-from exphub_magics.errors import ConfigError, ExphubError, named, nearest, unknown
-from exphub_magics.hub import Hub, selections, where
-from exphub_magics.markup import counted
+from exphub_magics.errors import ConfigError, named, unknown
+from exphub_magics.hub import selections, where
+from exphub_magics.options import Session
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,96 +57,11 @@ else:
     pd = lazy_loader.load("pandas")
     studios = lazy_loader.load("exphub_magics.widgets.studio", suppress_warning=True)  # widgets is there already
 
-FAILED, INTERRUPTED = 3, 130
 EXPERIMENT_EXAMPLE = "%%experiment baseline --data sample"
 
 
-@dataclass(slots=True)
-class Session:
-    """Where a verb is called: which hub, how progress is shown, and what a notebook has to give."""
-
-    db: str | None = None
-    as_json: bool = False
-    progress: Callable[[], widgets.Show] = widgets.on_terminal
-    lasting: Callable[[], widgets.Lasting] = widgets.on_terminal
-    body: str = ""
-    frames: dict[str, pd.DataFrame] = field(default_factory=dict)
-    reasons: list[str] = field(default_factory=list)  # why experiments stopped before their end
-    beside: repeats.Repeats | None = None  # what is to be shown with the value, or in its place
-
-    def hub(self) -> Hub:
-        """Open the hub to read it; it has to be there."""
-        return Hub.open(self.db, create=False)
-
-    def hub_for(self, jobs: Sequence[experiments.Job]) -> Hub:
-        """Open the hub to run experiments; one is made, unless a missing key means that nothing can be asked."""
-        if not where(self.db).exists():
-            for job in jobs:
-                providers.answerer(job.spec)
-        return Hub.open(self.db)
-
-    def hub_to_ask_nothing(self) -> Hub:
-        """Open the hub where there is one, to reckon with what it knows; none is made."""
-        return Hub.open(self.db if where(self.db).exists() else ":memory:")
-
-
-class Verbs(click.Group):
-    """A group that answers a wrong verb with the nearest."""
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """Find the verb that is meant."""
-        asked = args and not ctx.resilient_parsing  # while a shell completes, a slip is no error yet
-        if asked and not args[0].startswith("-") and args[0] not in self.commands:
-            raise click.UsageError(f"unknown verb {args[0]!r}: {nearest(args[0], self.commands, shown=20)}", ctx)
-        return super().resolve_command(ctx, args)
-
-
-def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
-    def callback(ctx: click.Context, _parameter: click.Parameter, value: Any) -> None:
-        if value:
-            setattr(ctx.obj, name, value)
-
-    return callback
-
-
-def _amount(_ctx: click.Context, _parameter: click.Parameter, said: str | None) -> float | None:
-    try:
-        return None if said is None else prices.usd(said)
-    except ValueError:
-        raise click.BadParameter(f"{said} is no amount of money: name one in USD, such as 0.50") from None
-
-
-_DB = click.option(
-    "--db",
-    metavar="FILE",
-    expose_value=False,
-    callback=_keep("db"),
-    shell_complete=completions.hubs,
-    help="The hub; else $EXPHUB_DB, else exphub.db.",
-)
-_JSON = click.option(
-    "--json", is_flag=True, expose_value=False, callback=_keep("as_json"), help="Print the value as JSON."
-)
-_DATA = click.option(
-    "--data", metavar="FILE", shell_complete=completions.datasets, help="The dataset: a file, or sample."
-)
-_COLUMNS = click.option("--columns", metavar="MAP", help='What is what: "text=…,flag=…,narrative_id=…".')
-_SAMPLE = click.option("--sample", type=click.IntRange(1), metavar="N", help="Ask N narratives drawn at random.")
-_STRATIFIED = click.option(
-    "--stratified/--simple",
-    "stratified",
-    default=None,
-    help="Draw the sample in proportion to manual flag and source; else simply at random.",
-)
-_SEED = click.option("--seed", type=int, metavar="S", help="Which draw (0), and the model's seed where it takes one.")
-_MAX_COST = click.option(
-    "--max-cost", callback=_amount, metavar="USD", help="Stop before more is spent; 0 shows the estimate alone."
-)
-_CONCURRENCY = click.option("--concurrency", type=click.IntRange(1, 1000), metavar="N", help="Calls at once (16).")
-
-
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@_DB
+@click.group(cls=options.Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@options.DB
 @click.version_option(package_name="exphub")
 def cli() -> None:
     """Ask a language model the same question about every narrative, and know how far to trust the answers."""
@@ -161,8 +69,8 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("config", metavar="CONFIG", shell_complete=completions.configurations)
-@_DATA
-@_COLUMNS
+@options.DATA
+@options.COLUMNS
 @click.option(
     "--only",
     multiple=True,
@@ -170,19 +78,19 @@ def cli() -> None:
     shell_complete=completions.configured,
     help="Run only this experiment; may be repeated.",
 )
-@_SAMPLE
-@_STRATIFIED
-@_SEED
+@options.SAMPLE
+@options.STRATIFIED
+@options.SEED
 @click.option(
     "--again",
     metavar="STATES",
     shell_complete=completions.states,
     help="Ask these states anew too: salvaged, refused, ok.",
 )
-@_CONCURRENCY
-@_MAX_COST
-@_DB
-@_JSON
+@options.CONCURRENCY
+@options.MAX_COST
+@options.DB
+@options.JSON
 @click.pass_obj
 def run(
     session: Session,
@@ -248,8 +156,8 @@ def _states(text: str | None) -> tuple[str, ...]:
 
 
 @cli.command(name="list")
-@_DB
-@_JSON
+@options.DB
+@options.JSON
 @click.pass_obj
 def list_(session: Session) -> pd.DataFrame:
     """Every experiment in the hub, with its counts and figures.
@@ -262,8 +170,8 @@ def list_(session: Session) -> pd.DataFrame:
 
 @cli.command()
 @click.argument("name", shell_complete=completions.versions)
-@_DB
-@_JSON
+@options.DB
+@options.JSON
 @click.pass_obj
 def show(session: Session, name: str) -> cards.Scorecard:
     """One experiment's scorecard, in a notebook with its chart; NAME may be name@version, an id or a beginning.
@@ -276,8 +184,8 @@ def show(session: Session, name: str) -> cards.Scorecard:
 
 @cli.command()
 @click.argument("names", nargs=-1, required=True, metavar="A B [C …]", shell_complete=completions.versions)
-@_DB
-@_JSON
+@options.DB
+@options.JSON
 @click.pass_obj
 def compare(session: Session, names: Sequence[str]) -> comparisons.Comparison:
     """Compare experiments with the first one named, on the narratives that all have answered.
@@ -290,8 +198,8 @@ def compare(session: Session, names: Sequence[str]) -> comparisons.Comparison:
 
 @cli.command()
 @click.argument("file", shell_complete=completions.datasets)
-@_COLUMNS
-@_JSON
+@options.COLUMNS
+@options.JSON
 @click.pass_obj
 def data(session: Session, file: str, columns: str | None) -> datasets.Profile:
     """Read, map and profile a dataset without running anything.
@@ -312,7 +220,7 @@ def data(session: Session, file: str, columns: str | None) -> datasets.Profile:
     shell_complete=completions.exported,
     help="A csv, xlsx, parquet or jsonl file.",
 )
-@_DB
+@options.DB
 @click.pass_obj
 def export(session: Session, name: str, output: str) -> Path:
     """Take an experiment's results out, without the full texts; the rationales quote them: it is your data.
@@ -328,7 +236,7 @@ def export(session: Session, name: str, output: str) -> Path:
 @click.option(
     "-o", "--output", default="report.html", metavar="FILE", show_default=True, shell_complete=completions.pages
 )
-@_DB
+@options.DB
 @click.pass_obj
 def report(session: Session, names: Sequence[str], output: str) -> Path:
     """Write a summary of experiments as one HTML file that opens offline and holds no narrative, rationale or id.
@@ -341,8 +249,8 @@ def report(session: Session, names: Sequence[str], output: str) -> Path:
 
 @cli.command()
 @click.argument("name", required=False, shell_complete=completions.versions)
-@_DB
-@_JSON
+@options.DB
+@options.JSON
 @click.pass_obj
 def runs(session: Session, name: str | None) -> pd.DataFrame | Background:
     """The experiments that are being run at this moment; with NAME the handle of one in this notebook's background.
@@ -371,8 +279,8 @@ def runs(session: Session, name: str | None) -> pd.DataFrame | Background:
     shell_complete=completions.replies,
     help="Take replies that another tool paid for: by id, with their text.",
 )
-@_DB
-@_JSON
+@options.DB
+@options.JSON
 @click.pass_obj
 def reread(session: Session, /, names: Sequence[str], **said: Any) -> moves.Rereading:
     """Read stored replies anew with today's parser, ask nobody, and show what moves before it counts.
@@ -388,8 +296,8 @@ def reread(session: Session, /, names: Sequence[str], **said: Any) -> moves.Rere
 @click.option("--why", metavar="TEXT", help="The reason, kept with the move.")
 @click.option("--by", "author", metavar="WHO", help="Who says so; else whoever git knows here.")
 @click.option("--remove", is_flag=True, help="Take the alias back; its history stays.")
-@_DB
-@_JSON
+@options.DB
+@options.JSON
 @click.pass_obj
 def pin(session: Session, /, names: Sequence[str], **said: Any) -> pins.History:
     """Let an alias stand for an experiment; every card is then held against the one pinned as baseline.
@@ -416,8 +324,8 @@ def _choice(known: Iterable[str]) -> click.Choice[str]:
 @click.option("--confidence", type=float, nargs=2, metavar="LOW HIGH", help="As stated, from 0 to 1.")
 @click.option("--order", type=_choice(selections.ORDERS), help="As in the data, or by confidence.")
 @click.option("--narrative", metavar="ID", help="The one to open.")
-@_DB
-@_JSON
+@options.DB
+@options.JSON
 @click.pass_obj
 def browse(session: Session, /, name: str | None, **said: Any) -> Browse | places.Listing | findings.Finding:
     """Look through what experiments say: leaderboard, confusion, a list, one narrative with all that is known of it.
@@ -454,8 +362,8 @@ def _queues(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -
     help=f"Some of {', '.join(queues.QUEUES)}, between commas; sample:30 is 30 at random.",
 )
 @click.option("--blind", is_flag=True, help="Hide the model's flag and other coders' until you have decided.")
-@_DB
-@_JSON
+@options.DB
+@options.JSON
 @click.pass_obj
 def review(session: Session, /, name: str, **said: Any) -> Review | reviewing.Outline:
     """Decide who is right, narrative by narrative, by keys; labels are appended and experiments scored anew.
@@ -476,10 +384,10 @@ def review(session: Session, /, name: str, **said: Any) -> Review | reviewing.Ou
 @click.argument("file", metavar="FILE|FRAME", shell_complete=completions.datasets)
 @click.option("--coder", required=True, metavar="WHO", help="Who says so.")
 @click.option("--data", metavar="FILE", shell_complete=completions.datasets, help="The dataset; else the only one.")
-@_COLUMNS
+@options.COLUMNS
 @click.option("--skip-unknown", is_flag=True, help="Take the rest where some ids are not in the dataset.")
-@_DB
-@_JSON
+@options.DB
+@options.JSON
 @click.pass_obj
 def label(session: Session, /, file: str, **said: Any) -> labelling.Labelled:
     """Bring a coder's flags in from a file: all of them, or none and why; experiments are scored anew.
@@ -503,7 +411,7 @@ def label(session: Session, /, file: str, **said: Any) -> labelling.Labelled:
     shell_complete=completions.datasets,
     help="The dataset: a file, a DataFrame variable, or sample.",
 )
-@_COLUMNS
+@options.COLUMNS
 @click.option(
     "--model",
     "model_name",
@@ -520,9 +428,9 @@ def label(session: Session, /, file: str, **said: Any) -> labelling.Labelled:
 @click.option("--base-url", metavar="URL", help="Where it is served.")
 @click.option("--api-key-env", metavar="VARIABLE", help="The variable that holds the key; never the key itself.")
 @click.option("--author", metavar="NAME")
-@_SAMPLE
-@_STRATIFIED
-@_SEED
+@options.SAMPLE
+@options.STRATIFIED
+@options.SEED
 @click.option("--temperature", type=float, metavar="T")
 @click.option(
     "--reasoning-effort",
@@ -532,8 +440,8 @@ def label(session: Session, /, file: str, **said: Any) -> labelling.Labelled:
 )
 @click.option("--max-tokens", type=click.IntRange(1), metavar="N")
 @click.option("--repeat", type=click.IntRange(1), metavar="K", help="A deliberate repeat, asked anew.")
-@_CONCURRENCY
-@_MAX_COST
+@options.CONCURRENCY
+@options.MAX_COST
 @click.option("--background", is_flag=True, help="Return a handle at once, and let other cells work meanwhile.")
 @click.option("--notes", metavar="TEXT")
 @click.option(
@@ -543,7 +451,7 @@ def label(session: Session, /, file: str, **said: Any) -> labelling.Labelled:
     help="Take the prompt from a file, such as prompts/indicators.txt, and leave the cell empty.",
 )
 @click.option("--as", "variable", metavar="VARIABLE", help="Name the scorecard.")
-@_DB
+@options.DB
 @click.pass_obj
 def experiment(
     session: Session, /, variable: str | None, *, background: bool, **said: Any
@@ -605,7 +513,7 @@ _PARENT = click.Argument(["name"], metavar="[NAME]", required=False, shell_compl
 
 
 @cli.command(params=[_PARENT, *_OF_A_TRY])
-@_DB
+@options.DB
 @click.pass_obj
 def studio(session: Session, /, name: str | None, data: str | None, **said: Any) -> studios.Studio | None:
     """Write a prompt, try it on a sample, and read which narratives moved; it opens in a notebook.
@@ -625,78 +533,3 @@ def studio(session: Session, /, name: str | None, data: str | None, **said: Any)
     with session.hub() as hub:
         click.echo(outcomes.told(hub, parents.parent(hub, name, **source, **given)))
     return None
-
-
-# --- the terminal -----------------------------------------------------------------------------------------
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a verb in the terminal: values go to stdout, everything else to stderr, errors in one line."""
-    session = Session()
-    try:
-        value = cli.main(
-            list(arguments) if arguments is not None else None, "exphub", standalone_mode=False, obj=session
-        )
-    except click.exceptions.NoArgsIsHelpError as bare:
-        click.echo(bare.format_message())
-        return
-    except click.ClickException as error:
-        _fail(error.format_message(), error.exit_code)
-    except ExphubError as error:
-        _fail(str(error), error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # there is nothing left to stop
-        _fail("interrupted; everything answered is kept, run it again for the rest", INTERRUPTED)
-    if value is None or isinstance(value, int):
-        sys.exit(value or 0)
-    _print(shown_json(value) if session.as_json else shown(session.beside or value))
-    if session.reasons:
-        _fail("; ".join(session.reasons), ExphubError.exit_code)
-    if isinstance(value, pd.DataFrame) and "failed" in value and value["failed"].sum() and _ran(arguments):
-        failed = int(value["failed"].sum())
-        which = "this one" if failed == 1 else "these"
-        _fail(f"{counted(failed, 'narrative')} failed; run it again to ask only {which}", FAILED)
-
-
-def _print(text: str) -> None:
-    """Write to stdout what it can show; a reader that has gone away wants no more."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
-    try:
-        click.echo(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _ran(arguments: Sequence[str] | None) -> bool:
-    return "run" in (sys.argv[1:] if arguments is None else arguments)
-
-
-def _fail(text: str, code: int) -> None:
-    click.echo(f"exphub: {text}", err=True)
-    sys.exit(code)
-
-
-def shown(value: Any) -> str:
-    """A verb's value as the terminal shows it."""
-    if isinstance(value, pd.DataFrame):
-        return listings.runs_table(value) if "taken_at" in value else listings.table(value)
-    if isinstance(value, datasets.Profile):
-        return "\n".join(f"{key}: {_plain(held)}" for key, held in value.as_json().items())
-    return str(value)
-
-
-def _plain(held: Any) -> str:
-    if isinstance(held, dict):
-        return ", ".join(f"{key} = {one}" for key, one in held.items())
-    return "; ".join(map(str, held)) if isinstance(held, (list, tuple)) else str(held)
-
-
-def shown_json(value: Any) -> str:
-    """A verb's value as JSON; a missing value is null."""
-    if isinstance(value, pd.DataFrame):
-        value = json.loads(value.to_json(orient="records", double_precision=15))
-    elif hasattr(value, "as_json"):
-        value = value.as_json()
-    return json.dumps(value, ensure_ascii=False, indent=2)

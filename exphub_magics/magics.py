@@ -9,7 +9,7 @@ import click
 import pandas as pd
 from IPython import display
 
-from exphub_magics import cli, widgets
+from exphub_magics import cli, options, widgets
 from exphub_magics.comparisons import in_kernel
 from exphub_magics.errors import ConfigError
 from exphub_magics.hub import where
@@ -85,7 +85,7 @@ def _call(command: click.Command, shell: InteractiveShell, line: str, body: str 
     progress, lasting = (
         (widgets.in_cell, widgets.beside_cells) if in_kernel() else (widgets.on_terminal, widgets.on_terminal)
     )
-    session = cli.Session(progress=progress, lasting=lasting, body=body, frames=frames)
+    session = options.Session(progress=progress, lasting=lasting, body=body, frames=frames)
     try:
         value = command.main(_words(line), _name(command), standalone_mode=False, obj=session)
     except (KeyboardInterrupt, click.Abort) as interrupt:

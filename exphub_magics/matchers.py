@@ -15,7 +15,7 @@ import click
 from click.shell_completion import CompletionItem, ShellComplete
 from IPython.core.completer import SimpleCompletion, SimpleMatcherResult
 
-from exphub_magics import cli, completions
+from exphub_magics import cli, completions, options
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext
@@ -87,7 +87,7 @@ def _in_line(command: click.Command, line: str, after: str, frames: Mapping[str,
     if not option and "=" in typed.incomplete and typed.incomplete.startswith("-"):
         return _result("", [])  # an option within quotes: its value cannot be told from its name
     fragment = typed.fragment[option.end() :] if option else typed.fragment
-    session = cli.Session(frames=dict(frames))
+    session = options.Session(frames=dict(frames))
     asked = ShellComplete(command, {"obj": session}, "exphub", "_EXPHUB_COMPLETE")
     try:
         items = asked.get_completions(list(typed.words), typed.incomplete)
@@ -147,7 +147,7 @@ def _in_body(line: str, before: str, after: str, frames: Mapping[str, Any]) -> S
 def _dataset(line: str) -> tuple[str | None, str | None]:
     """What the cell's line says with --data and --columns."""
     words = [*Typed.of(line + " ").words]
-    context = cli.experiment.make_context("experiment", words, resilient_parsing=True, obj=cli.Session())
+    context = cli.experiment.make_context("experiment", words, resilient_parsing=True, obj=options.Session())
     return context.params.get("data"), context.params.get("columns")
 
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from endpoint import answer, completion
-from exphub_magics import cli, experiments, prompts, specs
+from exphub_magics import cli, experiments, options, prompts, specs, terminal
 from exphub_magics.background import Background, started
 from exphub_magics.errors import ConfigError, EndpointError, ExphubError, LeaseError
 from exphub_magics.hub import Hub
@@ -101,16 +101,16 @@ def test_a_run_whose_handle_is_lost_is_found_again(demo, slow, monkeypatch, caps
     monkeypatch.setenv("EXPHUB_DB", "own.db")
     run = Background.start("own.db", job(demo, slow, concurrency=1, author="Ann"))
     assert started("own.db")[run.progress.experiment_id] is run
-    cli.main(["runs"])
+    terminal.main(["runs"])
     said = capsys.readouterr().out
     assert "first@1" in said
     assert " of 10" in said
     assert "Ann" in said
-    found = cli.cli.main(["runs", "first"], standalone_mode=False, obj=cli.Session())
+    found = cli.cli.main(["runs", "first"], standalone_mode=False, obj=options.Session())
     assert found is run
     run.stop()
     run.wait()
-    cli.main(["runs"])
+    terminal.main(["runs"])
     assert capsys.readouterr().out == "nothing is being run\n"
 
 
@@ -119,7 +119,7 @@ def test_a_run_of_another_process_has_no_handle_here(demo, slow, monkeypatch, ca
     with Hub.open("other.db") as hub:
         list(experiments.run(hub, job(demo)))
     with pytest.raises(SystemExit):
-        cli.main(["runs", "first"])
+        terminal.main(["runs", "first"])
     assert "has no run in the background here" in capsys.readouterr().err
 
 

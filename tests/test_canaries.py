@@ -16,7 +16,7 @@ import pytest
 from IPython.utils.capture import capture_output
 
 from endpoint import answer, completion
-from exphub_magics import cli, experiments, prompts, providers, specs
+from exphub_magics import experiments, prompts, providers, specs, terminal
 from exphub_magics.errors import ExphubError
 from exphub_magics.hub import Hub
 
@@ -221,10 +221,10 @@ def configuration(folder, endpoint, **more):
     return str(folder / "x.yml")
 
 
-def terminal(*arguments):
+def in_terminal(*arguments):
     """The exit code of a command."""
     try:
-        cli.main(arguments)
+        terminal.main(arguments)
     except SystemExit as ended:
         return ended.code
     return 0
@@ -233,7 +233,7 @@ def terminal(*arguments):
 @pytest.mark.parametrize("case", [*CASES, *ANSWERED])
 def test_a_run_in_the_terminal_leaks_nothing(cases, scripted, capsys, logged, case):
     endpoint = scripted(CASES.get(case) or ANSWERED[case])
-    terminal("run", configuration(cases, endpoint.url), "--json")
+    in_terminal("run", configuration(cases, endpoint.url), "--json")
     said = capsys.readouterr()
     assert endpoint.requests
     assert f"Bearer {KEY}" in endpoint.headers[0].values()
@@ -289,11 +289,11 @@ FILES = {
 def test_a_path_that_was_typed_in_full_is_not_repeated_in_full(cases, capsys, tmp_path, monkeypatch, case):
     for name, held in FILES.items():
         (cases / name).write_bytes(held.replace(b"FOLDER", str(cases).encode()))
-    assert terminal("run", str(cases / "good.yml"), "--db", str(cases / "good.db")) == 0
+    assert in_terminal("run", str(cases / "good.yml"), "--db", str(cases / "good.db")) == 0
     monkeypatch.chdir(tmp_path)
     said = capsys.readouterr()
     assert leaks(said.err) == []
-    code = terminal(*(one.format(folder=cases) for one in TYPED[case]))
+    code = in_terminal(*(one.format(folder=cases) for one in TYPED[case]))
     said = capsys.readouterr()
     assert code in (1, 2)
     assert said.err.startswith("exphub: ")

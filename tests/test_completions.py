@@ -7,7 +7,7 @@ import click
 import pytest
 from click.shell_completion import ShellComplete
 
-from exphub_magics import cli, completions, experiments, prompts, specs
+from exphub_magics import cli, completions, experiments, options, prompts, specs
 from exphub_magics.hub import Hub
 
 PROMPTS = ("Was the decedent hit, shoved or threatened?", "Was the decedent hit by a partner?")
@@ -25,7 +25,7 @@ def filled(demo, tmp_path):
 
 
 def offered(*words, command=None, **session):
-    asked = ShellComplete(command or cli.cli, {"obj": cli.Session(**session)}, "exphub", "_EXPHUB_COMPLETE")
+    asked = ShellComplete(command or cli.cli, {"obj": options.Session(**session)}, "exphub", "_EXPHUB_COMPLETE")
     return {item.value: item.help for item in asked.get_completions(list(words[:-1]), words[-1])}
 
 

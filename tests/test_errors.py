@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exphub_magics import cli, errors
+from exphub_magics import errors, options, terminal
 from exphub_magics.errors import ExphubError, nearest, unknown
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, ExphubError)]
@@ -32,9 +32,9 @@ def test_every_error_ends_the_command_with_code_one_and_its_text(kind, monkeypat
     def refuse(_session):
         raise kind("no hub here; name one with --db")
 
-    monkeypatch.setattr(cli.Session, "hub", refuse)
+    monkeypatch.setattr(options.Session, "hub", refuse)
     with pytest.raises(SystemExit) as ended:
-        cli.main(["list"])
+        terminal.main(["list"])
     assert ended.value.code == kind.exit_code == 1
     assert capsys.readouterr().err == "exphub: no hub here; name one with --db\n"
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from IPython.utils.text import DollarFormatter
 
 import browsed
-from exphub_magics import cli, figures, places
+from exphub_magics import cli, figures, options, places, terminal
 from exphub_magics.errors import ConfigError, UnknownNameError
 from exphub_magics.hub import Hub, selections
 from exphub_magics.hub.selections import Selection
@@ -20,10 +20,10 @@ def filled(hub):
     return browsed.fill(hub)
 
 
-def options(words):
+def read(words):
     """What the verb's words say, as the verb itself reads them."""
     command = cli.cli.commands["browse"]
-    with command.make_context("browse", words[1:], obj=cli.Session()) as context:
+    with command.make_context("browse", words[1:], obj=options.Session()) as context:
         return context.params
 
 
@@ -78,7 +78,7 @@ def test_the_line_leads_to_the_place_itself(title, narrative, bounds, search, **
     line = places.magic(place, {1: f"{title}@1", 2: "other@2"})
     assert line.startswith("%exphub ")
     read = DollarFormatter().vformat(line.removeprefix("%exphub "), [], {})  # as IPython reads a magic's line
-    found = options(shlex.split(read))
+    found = read(shlex.split(read))
     assert found["name"] == f"{title}@1"
     assert found["against"] == "other@2"
     assert (found["narrative"], found["source"], found["search"]) == (narrative, said["source"], search or None)
@@ -191,12 +191,12 @@ def test_the_verb_prints_the_list_and_an_error_in_one_line(tmp_path, capsys, mon
     with Hub.open() as hub:
         browsed.fill(hub)
     with pytest.raises(SystemExit) as none:
-        cli.main(["browse", "nobody"])
+        terminal.main(["browse", "nobody"])
     assert none.value.code == 1
     assert capsys.readouterr().err.count("\n") == 1
-    cli.main(["browse", "partner@1", "--outcome", "FN"])
+    terminal.main(["browse", "partner@1", "--outcome", "FN"])
     assert capsys.readouterr().out.startswith("partner@1: FN, not flagged and manual yes, 1 of 12 narratives\n")
-    cli.main(["browse", "partner@1", "--narrative", "1-LE", "--json"])
+    terminal.main(["browse", "partner@1", "--narrative", "1-LE", "--json"])
     assert json.loads(capsys.readouterr().out)["narrative_id"] == "1-LE"
 
 

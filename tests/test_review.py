@@ -1,7 +1,7 @@
 import pytest
 
 import reviewed
-from exphub_magics import cli
+from exphub_magics import cli, terminal
 from exphub_magics.errors import HubError, UnknownNameError
 from exphub_magics.hub import Hub, labels
 from exphub_magics.widgets.review import review
@@ -126,19 +126,19 @@ def test_a_hub_that_is_missing_or_empty_is_one_line(tmp_path):
 
 
 def test_in_a_terminal_the_queue_is_text_and_json(filled, capsys):
-    cli.main(["review", "partner@1", "--coder", "Ann", "--queue", "fp", "--db", str(filled)])
+    terminal.main(["review", "partner@1", "--coder", "Ann", "--queue", "fp", "--db", str(filled)])
     assert "2-LE       undecided  false positive" in capsys.readouterr().out
-    cli.main(["review", "partner@1", "--coder", "Ann", "--json", "--db", str(filled)])
+    terminal.main(["review", "partner@1", "--coder", "Ann", "--json", "--db", str(filled)])
     assert '"narratives": 4' in capsys.readouterr().out
 
 
 def test_labels_come_in_by_the_verb_and_what_is_wrong_with_them_is_one_line(filled, capsys, tmp_path):
     (tmp_path / "second.csv").write_text("narrative_id,flag\n2-LE,1\n")
-    cli.main(["label", "second.csv", "--coder", "Ben", "--db", str(filled)])
+    terminal.main(["label", "second.csv", "--coder", "Ben", "--db", str(filled)])
     assert capsys.readouterr().out == "Ben on rows.csv: 1 row, 1 new\n"
     (tmp_path / "second.csv").write_text("narrative_id,flag\n9-LE,1\n")
     with pytest.raises(SystemExit, match="1"):
-        cli.main(["label", "second.csv", "--coder", "Ben", "--db", str(filled)])
+        terminal.main(["label", "second.csv", "--coder", "Ben", "--db", str(filled)])
     assert capsys.readouterr().err.startswith("exphub: second.csv: 9-LE not in rows.csv, so nothing was written:")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from endpoint import answer, completion
-from exphub_magics import cli, experiments, prompts
+from exphub_magics import experiments, prompts, terminal
 from exphub_magics.errors import ConfigError, ExphubError, UnknownNameError
 from exphub_magics.hub import Hub, drafts
 from exphub_magics.specs import Spec
@@ -250,13 +250,13 @@ def test_a_name_that_is_not_known_makes_no_studio(run):
 def test_the_verb_opens_the_studio_and_tells_a_terminal_of_it(run, capsys):
     run()
     with pytest.raises(SystemExit) as ended:
-        cli.main(["studio", "first", "--db", "own.db"])
+        terminal.main(["studio", "first", "--db", "own.db"])
     assert ended.value.code == 0
     said = capsys.readouterr().out
     assert said.splitlines()[0] == "first@1 · builtin rules-1 · frame, 10 narratives of 6 incidents"
     assert said.splitlines()[-1] == "the studio opens in a notebook: %exphub studio first"
     with pytest.raises(SystemExit):
-        cli.main(["studio", "--db", "none.db"])
+        terminal.main(["studio", "--db", "none.db"])
     assert "there is no hub at none.db" in capsys.readouterr().err
 
 
