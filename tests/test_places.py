@@ -20,7 +20,7 @@ def filled(hub):
     return browsed.fill(hub)
 
 
-def read(words):
+def said_by(words):
     """What the verb's words say, as the verb itself reads them."""
     command = cli.cli.commands["browse"]
     with command.make_context("browse", words[1:], obj=options.Session()) as context:
@@ -78,7 +78,7 @@ def test_the_line_leads_to_the_place_itself(title, narrative, bounds, search, **
     line = places.magic(place, {1: f"{title}@1", 2: "other@2"})
     assert line.startswith("%exphub ")
     read = DollarFormatter().vformat(line.removeprefix("%exphub "), [], {})  # as IPython reads a magic's line
-    found = read(shlex.split(read))
+    found = said_by(shlex.split(read))
     assert found["name"] == f"{title}@1"
     assert found["against"] == "other@2"
     assert (found["narrative"], found["source"], found["search"]) == (narrative, said["source"], search or None)
