@@ -32,6 +32,7 @@ def verbs() -> str:
             parameter.make_metavar(None) for parameter in command.params if parameter.param_type_name == "argument"
         )
         said = (command.help or "").split("\n\n")[0].replace("\n", " ")
+        arguments = arguments.replace("|", "\\|")  # else the table takes it for the end of a cell
         lines.append(f"| `{name} {arguments}`".rstrip("` ") + f"` | {said} |")
     return "\n".join(lines)
 
