@@ -22,6 +22,7 @@ else:
     pd = lazy_loader.load("pandas")
 
 SHOWN = ("recall", "precision", "f1")
+HEAD = ("parent", "this try", "difference", "95 % interval")
 NEWLY_WRONG, NEWLY_RIGHT, MOVED, STILL_WRONG, WRONG, SILENT = KINDS = (
     "newly wrong",
     "newly right",
@@ -51,8 +52,8 @@ class Case:
 class Outcome:
     """A try held against its parent.
 
-    `points` are each side's metrics on the narratives that both have answered, `unseen` the comparison on those that
-    no earlier try was run on, `missing` the narratives that the parent has no result for.
+    `points` are each side's metrics on the narratives that both have answered, `unseen` the comparison on those
+    of incidents that no earlier try was run on, `missing` the narratives that the parent has no result for.
     """
 
     experiment: int
@@ -67,6 +68,7 @@ class Outcome:
     pair: comparisons.Pair | None = None
     points: Mapping[str, tuple[float | None, float | None]] | None = None
     unseen: pairing.Comparison | None = None
+    unseen_points: Mapping[str, tuple[float | None, float | None]] | None = None
     why_not: str | None = None
 
     @property
@@ -88,11 +90,11 @@ class Outcome:
 
     @property
     def beyond(self) -> str:
-        """Whether it holds on narratives that no earlier try was run on; empty where there are none, or no others."""
+        """Whether it holds on incidents that no earlier try was run on; empty where there are none, or no others."""
         if self.unseen is None:
             return ""
         told = _wrong_first(self.unseen)
-        return f"of the {self.unseen.n_common:,} among them that no earlier try was run on: {told}"
+        return f"of the {self.unseen.n_common:,} among them of incidents that no earlier try was run on: {told}"
 
     @property
     def flips(self) -> pd.DataFrame:
@@ -102,19 +104,11 @@ class Outcome:
 
     def rows(self) -> list[tuple[str, str, str, str, str]]:
         """Metric, the parent's, the try's, the difference and its interval; or why there is none."""
-        if self.pair is None or self.points is None:
-            return []
-        found = self.pair.comparison.differences
-        return [
-            (
-                TITLES.get(name, name),
-                decimal(self.points[name][0]),
-                decimal(self.points[name][1]),
-                decimal(found[name].value),
-                interval(found[name].low, found[name].high) or found[name].why or "",
-            )
-            for name in SHOWN
-        ]
+        return [] if self.pair is None else _rows(self.pair.comparison, self.points)
+
+    def rows_beyond(self) -> list[tuple[str, str, str, str, str]]:
+        """The same on the incidents that no earlier try was run on."""
+        return [] if self.unseen is None else _rows(self.unseen, self.unseen_points)
 
     def counts(self) -> dict[str, int]:
         """How many cases there are of each kind that there is."""
@@ -128,13 +122,31 @@ class Outcome:
         against = f" against {self.against}" if self.against else ""
         table = columns(("", self.against or "", self.title, "difference", "95 % interval"), self.rows())
         lines = [f"{self.title}{against}: {self.state}", *self.differs, self.verdict, *([table] if self.pair else [])]
-        return "\n".join([*lines, *([self.beyond] if self.unseen else []), *self._listed()])
+        beyond = [self.beyond, columns(("", *HEAD), self.rows_beyond())] if self.unseen else []
+        return "\n".join([*lines, *beyond, *self._listed()])
 
     def _listed(self) -> Iterator[str]:
         for kind, n in self.counts().items():
             named = [case.narrative_id for case in self.cases if case.kind == kind]
             more = f" … and {n - LISTED:,} more" if n > LISTED else ""
             yield f"{kind} ({n:,}): {', '.join(named[:LISTED])}{more}"
+
+
+def _rows(
+    found: pairing.Comparison, points: Mapping[str, tuple[float | None, float | None]] | None
+) -> list[tuple[str, str, str, str, str]]:
+    if points is None:
+        return []
+    return [
+        (
+            TITLES.get(name, name),
+            decimal(points[name][0]),
+            decimal(points[name][1]),
+            decimal(found.differences[name].value),
+            interval(found.differences[name].low, found.differences[name].high) or found.differences[name].why or "",
+        )
+        for name in SHOWN
+    ]
 
 
 def _wrong_first(found: pairing.Comparison) -> str:
@@ -173,7 +185,8 @@ def outcome(hub: Hub, parent: Parent, experiment: int) -> Outcome:
     return Outcome(
         **common,
         pair=pair,
-        points=_points(verdicts, before),
+        points=_points(verdicts, before, set()),
+        unseen_points=_points(verdicts, before, seen),
         unseen=_unseen(verdicts, before, seen, (titles[reference], titles[experiment])),
     )
 
@@ -232,9 +245,11 @@ def _columns(
     return truth, [comparisons.boolean(was["flag"]) for _, was in rows], second, [row["incident_id"] for row, _ in rows]
 
 
-def _points(verdicts: Mapping[str, Row], before: Mapping[str, Row]) -> dict[str, tuple[float | None, float | None]]:
+def _points(
+    verdicts: Mapping[str, Row], before: Mapping[str, Row], without: set[str]
+) -> dict[str, tuple[float | None, float | None]]:
     """Each metric of the parent and of the try, on the labelled narratives that both have answered."""
-    truth, first, second, _ = _columns(verdicts, before, set())
+    truth, first, second, _ = _columns(verdicts, before, without)
     common = [each for each in zip(truth, first, second, strict=True) if None not in each]
     sides = [_counted([(manual, flags[side]) for manual, *flags in common]) for side in (0, 1)]
     return {name: (sides[0][name], sides[1][name]) for name in SHOWN}
@@ -248,7 +263,7 @@ def _counted(pairs: Sequence[tuple[bool | None, bool | None]]) -> dict[str, floa
 def _unseen(
     verdicts: Mapping[str, Row], before: Mapping[str, Row], seen: set[str], names: tuple[str, str]
 ) -> pairing.Comparison | None:
-    """The comparison on narratives that no earlier try was run on, where that is a part of them."""
+    """The comparison on incidents that no earlier try was run on, where that is a part of them."""
     rest = verdicts.keys() - seen
     if not seen or not rest or len(rest) == len(verdicts):
         return None

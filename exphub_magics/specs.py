@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BUILTIN = "builtin"
 SAMPLE = "sample"  # as a spec's data: the packaged dataset, never a path
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
-_DRAW = ("sample", "stratified", "repeat")  # settings that no single question depends on
+_DRAW = ("sample", "stratified", "trial", "repeat")  # settings that no single question depends on
 MOST = 1000  # calls at once, and repeats: more is a slip of the key
 
 
@@ -51,6 +51,8 @@ class Spec:
     >>> spec = Spec(name="first", prompt=prompts.parse("Violence?"), data="sample")
     >>> spec.model_name, spec.provider
     ('rules-1', 'builtin')
+
+    A `trial` is a try from the studio: an experiment of its own, so that the same prompt can be run under its own name.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Spec:
     seed: int | None = None
     sample: int | None = None
     stratified: bool = False
+    trial: bool = False
     repeat: int = 1
     concurrency: int = 16
     max_cost: float | None = None
@@ -96,7 +99,7 @@ class Spec:
             "base_url": self.base_url,
         }
         kept = {key: value for key, value in said.items() if value is not None}
-        kept |= {"stratified": True} if self.stratified else {}
+        kept |= {name: True for name in ("stratified", "trial") if getattr(self, name)}
         return kept | ({"repeat": self.repeat} if self.repeat > 1 else {})
 
     def fingerprint(self, dataset_sha256: str) -> str:

@@ -91,7 +91,7 @@ def _job(parent: Parent, spec: Spec) -> experiments.Job:
     dataset = parent.dataset
     if spec.sample is None or spec.sample >= len(dataset.narratives):
         spec = replace(spec, sample=None, stratified=False)
-    spec = specs.complete(replace(spec, repeat=1, notes=None))
+    spec = specs.complete(replace(spec, repeat=1, notes=None, trial=True))
     facts = dataset.narratives[0].facts if dataset.narratives else {}
     prompts.check_slots(spec.prompt, facts, labels=_labels(dataset.profile.columns))
     return experiments.Job(spec, dataset)

@@ -154,7 +154,7 @@ def test_flips_and_a_search_are_found_again_in_a_new_kernel_by_the_line_that_is_
 
     notebook.restart()
     rows(output).nth(0).click()
-    expect(output.locator(".exphub-line")).to_contain_text("run this cell again; the hub has kept everything")
+    expect(output.locator(".exphub-line")).to_contain_text("then this cell again; the hub has kept everything")
     notebook.run(0)
     notebook.edit(2, line)
     again = notebook.run(2)

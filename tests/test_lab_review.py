@@ -229,7 +229,7 @@ def test_a_restarted_kernel_is_said_and_the_cell_goes_on_where_one_was(opened, b
     notebook.restart()
     begin(output)
     notebook.page.keyboard.press("y")
-    expect(output.locator(".exphub-line")).to_contain_text("run this cell again; the hub has kept everything")
+    expect(output.locator(".exphub-line")).to_contain_text("then this cell again; the hub has kept everything")
     notebook.run(0)
     output = notebook.run(1)
     at(output, 3, 144)

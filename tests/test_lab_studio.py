@@ -85,12 +85,15 @@ def test_four_actions_lead_from_an_opened_notebook_to_the_flips_and_a_restart_lo
 
     # A misspelt slot is said before anything is run.
     append(notebook, output, " {{ narrativ }}")
+    notebook.page.keyboard.press("Enter")  # which JupyterLab keeps from breaking a line, as such
+    expect(prompt_in(output)).to_have_value(f"{PROMPT}{MORE} {{{{ narrativ }}}}\n")
+    notebook.page.keyboard.press("Backspace")
     expect(output.get_by_role("alert")).to_contain_text("did you mean 'narrative'?")
 
     # The page says that the kernel is gone; the cell run again brings back what was written, and the tries.
     notebook.restart()
     append(notebook, output, " More.")
-    expect(output).to_contain_text("run this cell again", timeout=15_000)
+    expect(output).to_contain_text("then this cell again", timeout=15_000)
     notebook.run(0)
     output = notebook.run(1)
     expect(output).to_contain_text("A draft of")

@@ -52,12 +52,16 @@ def test_a_try_is_held_against_its_parent_as_compare_does_it(hub, partner):
 def test_what_no_earlier_try_was_run_on_is_told_apart(hub, partner):
     sampled = go(hub, tries.job(partner, MORE, sample=50))
     whole = go(hub, tries.job(partner, MORE))
-    seen = {row["narrative_id"] for row in hub.verdicts(sampled)}
+    seen = {row["incident_id"] for row in hub.verdicts(sampled)}
     found = outcomes.outcome(hub, partner, whole)
     assert found.unseen.n_common == sum(
-        row["flag"] is not None and row["narrative_id"] not in seen for row in hub.verdicts(whole)
+        row["flag"] is not None and row["incident_id"] not in seen for row in hub.verdicts(whole)
     )
-    assert found.beyond.startswith(f"of the {found.unseen.n_common:,} among them that no earlier try was run on")
+    assert found.beyond.startswith(
+        f"of the {found.unseen.n_common:,} among them of incidents that no earlier try was run on"
+    )
+    assert [row[0] for row in found.rows_beyond()] == ["recall", "precision", "F1"]
+    assert found.rows_beyond() != found.rows()
     assert outcomes.outcome(hub, partner, sampled).unseen is None
 
 

@@ -19,6 +19,7 @@ SPEC = specs.Spec(name="first", prompt=prompts.parse("Is there violence?"), data
         {"seed": 1},
         {"sample": 10},
         {"sample": 10, "stratified": True},
+        {"trial": True},
         {"repeat": 2},
         {"base_url": "http://127.0.0.1:1/v1"},
     ],

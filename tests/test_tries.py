@@ -34,7 +34,16 @@ def test_a_try_is_an_experiment_of_the_parents_family_and_no_other_warns_of_it(h
 def test_the_same_try_is_the_same_experiment_and_asks_nothing_again(hub, parent):
     again = [go(hub, tries.job(parent, f"{PROMPT} Fear counts too.")) for _ in range(2)]
     assert again[0] == again[1]
-    assert go(hub, tries.job(parent, PROMPT)) == parent.experiment
+
+
+def test_a_prompt_that_was_tried_becomes_the_next_version_of_its_name_and_asks_nothing(hub, demo, parent):
+    text = f"{PROMPT} Fear counts too."
+    tried = go(hub, tries.job(parent, text))
+    *_, last = experiments.run(hub, Spec("first", prompts.parse(text), data=demo))
+    assert (last.asked, last.state) == (0, "done")
+    assert hub.find("first@2") == last.experiment_id != tried
+    assert hub.verdicts(tried) != []
+    assert [row["flag"] for row in hub.verdicts(tried)] == [row["flag"] for row in hub.verdicts(last.experiment_id)]
 
 
 def test_a_sample_is_drawn_in_proportion_and_the_parents_own_as_it_was(hub, demo):

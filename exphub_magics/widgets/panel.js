@@ -37,18 +37,29 @@ function linked(model, root) {
     root.toggleAttribute("aria-busy", true);
     timer ??= setTimeout(() => {
       line.textContent =
-        "The kernel has not answered yet: it is at work, or was restarted. If it was, run this cell again; the hub has kept everything.";
+        "The kernel has not answered yet: it is at work, or was restarted. If it was, run %load_ext exphub_magics and then this cell again; the hub has kept everything.";
       line.classList.add("exphub-problem");
     }, SILENCE);
     try {
       model.send({ ...said, action, number });
     } catch {
-      line.textContent = "The kernel is gone: run this cell again; the hub has kept everything.";
+      line.textContent = "The kernel is gone: run %load_ext exphub_magics and then this cell again; the hub has kept everything.";
       line.classList.add("exphub-problem");
     }
   };
   model.on("change:heard change:problem", tell);
   return { ask, line, stop: () => model.off("change:heard change:problem", tell) };
+}
+
+// JupyterLab keeps Enter from breaking a line in a text field within a cell, so that is done here.
+function newline(event) {
+  const field = event.target;
+  if (event.key !== "Enter" || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
+  if (field.tagName !== "TEXTAREA" || field.readOnly) return;
+  event.preventDefault();
+  event.stopPropagation();
+  field.setRangeText("\n", field.selectionStart, field.selectionEnd, "end");
+  field.dispatchEvent(new InputEvent("input", { bubbles: true, inputType: "insertLineBreak" }));
 }
 
 // Draw what is shown into the cell, and again whenever that changes; what has the focus keeps it, by its id.
@@ -66,6 +77,7 @@ function panel(name, draw) {
       if (focused) root.querySelector(`[id="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
     };
     model.on("msg:custom", again);
+    root.addEventListener("keydown", newline);
     link.ask("show");
     return () => {
       model.off("msg:custom", again);

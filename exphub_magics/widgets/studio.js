@@ -185,9 +185,10 @@ const draftLine = (page, ask) => ([draft, before, same]) => {
   ];
 };
 
-const checkLines = ([problem, warnings]) => [
+const checkLines = ([problem, warnings, reading]) => [
   problem ? element("p", { class: "exphub-problem", role: "alert" }, problem) : null,
   ...warnings.map((warning) => element("p", { class: "exphub-problem" }, warning)),
+  reading ? element("details", {}, element("summary", {}, "How the builtin model reads this prompt"), element("pre", { class: "exphub-text" }, reading)) : null,
 ];
 
 const slotLines = (slots) => {
@@ -223,12 +224,12 @@ const costLines = ([check, running, providerFree]) =>
         providerFree ? null : element("div", {}, `All narratives: ${check.cost.whole}`),
       ];
 
-const numbers = (page) =>
+const numbers = (rows) =>
   element(
     "table",
     { class: "exphub-metrics" },
     element("thead", {}, element("tr", {}, ...["", "parent", "this try", "difference", "95 % interval"].map((head) => element("th", { scope: "col", class: head ? "exphub-number" : null }, head)))),
-    element("tbody", {}, ...page.rows.map(([head, ...cells]) => element("tr", {}, element("th", { scope: "row" }, head), ...cells.map((cell) => element("td", { class: "exphub-number" }, cell))))),
+    element("tbody", {}, ...rows.map(([head, ...cells]) => element("tr", {}, element("th", { scope: "row" }, head), ...cells.map((cell) => element("td", { class: "exphub-number" }, cell))))),
   );
 
 const outcomeParts = (page, ask) => ([found, note, running]) => {
@@ -245,8 +246,9 @@ const outcomeParts = (page, ask) => ([found, note, running]) => {
     element("h3", {}, found.title, found.against ? ` against ${found.against}` : ""),
     element("p", {}, [found.state, ...found.differs].join(" · ")),
     element("p", { class: "exphub-verdict" }, found.verdict),
-    found.rows.length ? numbers(found) : null,
-    found.beyond ? element("p", {}, found.beyond) : null,
+    found.rows.length ? numbers(found.rows) : null,
+    found.beyond ? element("p", { class: "exphub-verdict" }, found.beyond) : null,
+    found.beyond ? numbers(found.rows_beyond) : null,
     found.missing ? element("p", {}, `The parent has no answer on ${many} of these narratives. `, button("complete", `Run the parent on them too (${found.price})`, "parent")) : null,
     element(
       "p",
@@ -419,7 +421,7 @@ function drawer(model, pages) {
     page.cell.value = shown.check.cell ?? "";
     places.parent(shown.parent, parentLine);
     places.draft([shown.draft, shown.before, !shown.check.diff.length], draftLine(page, ask));
-    places.check([shown.check.problem, shown.check.warnings], checkLines);
+    places.check([shown.check.problem, shown.check.warnings, shown.check.reading], checkLines);
     places.slots(shown.check.slots, slotLines);
     places.diff(shown.check.diff, diffLines);
     places.cost([shown.check, shown.running, free], costLines);

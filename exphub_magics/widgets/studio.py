@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from exphub_magics import experiments, outcomes, parents, promptfiles, prompts, specs, tries
+from exphub_magics import builtin, experiments, outcomes, parents, promptfiles, prompts, specs, tries
 from exphub_magics.background import Background, started
 from exphub_magics.errors import ConfigError, ExphubError
 from exphub_magics.hub import Hub, drafts
@@ -161,6 +161,7 @@ class Studio(Panel):
             cost = tries.cost(hub, job, drawn)
             reference = tries.reference(hub, self.parent, job.spec, drawn.ids)
             return known | {
+                "reading": builtin.explain(job.spec.prompt.text) if job.spec.provider == specs.BUILTIN else "",
                 "warnings": list(job.spec.prompt.warnings),
                 "asked": len(drawn.ids),
                 "cost": asdict(cost),
@@ -195,6 +196,7 @@ class Studio(Panel):
             "done": found.finished >= found.total,
             "differs": list(found.differs),
             "rows": found.rows(),
+            "rows_beyond": found.rows_beyond(),
             "counts": found.counts(),
             "cases": [_listed(case) for case in found.cases[:CASES]],
             "more": max(0, len(found.cases) - CASES),
