@@ -86,7 +86,8 @@ class Dataset:
     """Narratives with their manual flags; who is unlabelled is in neither map of labels.
 
     `sha256` is that of the narratives (ids, incident, source, text, facts): a corrected label, other
-    row order or another file format leaves it as it is. The narratives are kept in a spool, not in memory.
+    row order or another file format leaves it as it is. The narratives are kept in a spool, not in memory. One that
+    `is_held` was read from a hub: it says no flags to that, which may have newer ones.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Dataset:
     incident_labels: dict[str, bool]
     profile: Profile
     restricted: bool = False
+    is_held: bool = False
 
 
 def read(

@@ -223,6 +223,8 @@ def register_dataset(hub: Hub, dataset: datasets.Dataset) -> tuple[int, list[str
             for narrative in dataset.narratives
         ),
     )
+    if dataset.is_held:
+        return number, []
     _, changed = hub.label(number, _flags(dataset, "flag"), coder=MANUAL)
     _, moved = hub.label(number, _flags(dataset, "incident_flag"), coder=MANUAL, incidents=True)
     if changed + moved:

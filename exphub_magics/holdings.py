@@ -27,6 +27,7 @@ def dataset(hub: Hub, number: int) -> Dataset:
         incident_labels,
         profile,
         bool(about["restricted"]),
+        is_held=True,
     )
 
 

@@ -55,3 +55,14 @@ def test_a_dataset_that_an_earlier_version_kept_less_of_asks_for_its_file():
         number = hub.register_dataset(name="rows.csv", sha256="d", columns={}, profile={}, narratives=[])
         with pytest.raises(DatasetError, match="name its file with --data"):
             holdings.dataset(hub, number)
+
+
+def test_data_out_of_the_hub_take_no_corrected_flag_back(hub, demo):
+    run = experiments.run
+    first = Spec("first", prompts.parse("Hit?"), data=demo)
+    *_, _last = run(hub, first)
+    taken = holdings.dataset(hub, 1)
+    corrected = demo.assign(manual_flag=["0" if flag == "1" else flag for flag in demo["manual_flag"]])
+    *_, _last = run(hub, Spec("first", prompts.parse("Hit?"), data=corrected))
+    *_, _last = run(hub, experiments.Job(Spec("second", prompts.parse("Shoved?"), data=demo), taken))
+    assert {row["manual_flag"] for row in hub.verdicts(2)} == {0, None}

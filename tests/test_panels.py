@@ -83,3 +83,23 @@ def test_a_panel_over_nothing_is_an_error_with_the_next_step(tmp_path):
         Texts(tmp_path / "none.db")
     with Hub.open(tmp_path / "made.db"):
         pass
+
+
+def test_another_hub_in_the_place_of_the_one_shown_is_said(panel, hub, demo, tmp_path):
+    hub.close()
+    with Hub.open(tmp_path / "other.db") as other:
+        next(stream := experiments.run(other, specs.Spec(name="zzz", prompt=prompts.parse("Shot?"), data=demo)))
+        stream.close()
+    for file in tmp_path.glob("hub.db*"):
+        file.unlink()
+    (tmp_path / "other.db").rename(panel.file)
+    panel.do("text", narrative="1-CME")
+    assert panel.problem == "hub.db is another hub now than the one shown here: run the cell again"
+    assert panel.shown == {"n": 10}
+
+
+def test_what_nobody_foresaw_is_said_in_a_line_too(panel, monkeypatch):
+    monkeypatch.setattr(panel, "refuse", lambda _hub: "\ud800".encode())
+    with pytest.raises(UnicodeEncodeError):
+        panel.do("refuse")
+    assert panel.problem == "that could not be done, and nothing of it was kept (UnicodeEncodeError)"

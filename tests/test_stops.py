@@ -164,7 +164,10 @@ def test_what_is_of_another_hub_or_cut_off_stays_where_it_is(hub, registered):
     cut_off = hub.file.with_name(f"{hub.name}.unrecorded-0")
     cut_off.write_text('{"fingerprint": ')
     assert unrecorded.take_in(hub) == 0
-    assert len(list(hub.file.parent.glob("*.unrecorded-*"))) == 2
+    for number, odd in enumerate(("[]", "{}", '"x"', '{"fingerprint": "f", "responses": 1, "results": [2]}'), 1):
+        hub.file.with_name(f"{hub.name}.unrecorded-{number}").write_text(odd)
+    assert unrecorded.take_in(hub) == 0
+    assert len(list(hub.file.parent.glob("*.unrecorded-*"))) == 6
 
 
 def test_what_can_be_kept_nowhere_is_said(demo):

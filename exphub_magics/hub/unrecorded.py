@@ -94,9 +94,16 @@ def _files(hub: Hub) -> Iterator[Path]:
 
 
 def _read(file: Path) -> Row | None:
-    """What a file holds; None for one that is being written, or was cut off."""
+    """What a file holds; None for one that is being written, was cut off, or holds something else."""
     try:
-        held: Row = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        held = json.loads(file.read_text(encoding="utf-8"))
+        return {
+            "fingerprint": str(held["fingerprint"]),
+            **{name: _rows(held[name]) for name in ("responses", "results")},
+        }
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return held
+
+
+def _rows(held: list[Row]) -> list[Row]:
+    return [{**row} for row in held]

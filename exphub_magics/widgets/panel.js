@@ -62,19 +62,22 @@ function newline(event) {
   field.dispatchEvent(new InputEvent("input", { bubbles: true, inputType: "insertLineBreak" }));
 }
 
-// Draw what is shown into the cell, and again whenever that changes; what has the focus keeps it, by its id.
+// Draw what is shown into the cell, and again whenever that changes; the focus stays within it.
 function panel(name, draw) {
   return ({ model, el }) => {
-    const root = element("section", { class: `exphub-panel exphub-${name} mathjax_ignore`, "aria-label": `ExpHub ${name}` });
+    const root = element("section", { class: `exphub-panel exphub-${name} mathjax_ignore`, "aria-label": `ExpHub ${name}`, tabindex: "-1" });
     const link = linked(model, root);
     const body = element("div");
     root.append(link.line, body);
     el.append(root);
     const again = (message) => {
       if (message.shown === undefined) return;
-      const focused = root.contains(document.activeElement) ? document.activeElement.id : null;
+      const held = root.contains(document.activeElement) ? document.activeElement.id : null;
       draw(body, message.shown, link.ask, root);
-      if (focused) root.querySelector(`[id="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+      const active = document.activeElement;
+      if (held === null || (root.contains(active) && !active.disabled)) return; // elsewhere, or moved on purpose
+      const same = held && root.querySelector(`[id="${CSS.escape(held)}"]`);
+      (same && !same.disabled ? same : root).focus({ preventScroll: true }); // the panel itself hears keys too
     };
     model.on("msg:custom", again);
     root.addEventListener("keydown", newline);

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import anywidget
 import traitlets
 
-from exphub_magics.errors import ExphubError
+from exphub_magics.errors import ExphubError, HubError
 from exphub_magics.hub import Hub, where
 
 
@@ -60,6 +60,8 @@ class Panel(anywidget.AnyWidget):
         self.observe(self._show, "shown")
         with self.hub() as hub:
             self.shown = self.begin(hub)
+            self._marked = _marks(hub)
+        self.create = False  # a hub that is taken away later is not made anew
 
     def hub(self) -> Hub:
         """The hub, open for one action."""
@@ -68,6 +70,13 @@ class Panel(anywidget.AnyWidget):
     def begin(self, hub: Hub) -> dict[str, Any]:
         """What is shown at first."""
         raise NotImplementedError
+
+    def _confirm(self, hub: Hub) -> None:
+        """See that the hub is the one that is shown: another file may have been put in its place."""
+        held = _marks(hub)
+        if any(held.get(number) != fingerprint for number, fingerprint in self._marked.items()):
+            raise HubError(f"{hub.name} is another hub now than the one shown here: run the cell again")
+        self._marked = held
 
     @property
     def summary(self) -> str:
@@ -80,10 +89,14 @@ class Panel(anywidget.AnyWidget):
         with self.lock:
             try:
                 with self.hub() as hub:
+                    self._confirm(hub)
                     self.shown = method(hub, **said)
                 self.problem = ""
             except ExphubError as error:
                 self.problem = str(error)
+            except BaseException as error:
+                self.problem = f"that could not be done, and nothing of it was kept ({type(error).__name__})"
+                raise
 
     def _asked(self, _widget: Any, message: Mapping[str, Any], _buffers: Any) -> None:
         said = dict(message)
@@ -112,3 +125,8 @@ class Panel(anywidget.AnyWidget):
         """What is shown, as JSON has it."""
         held: dict[str, Any] = json.loads(json.dumps(self.shown))
         return held
+
+
+def _marks(hub: Hub) -> dict[int, str]:
+    """What tells a hub from another one in its place: its experiments' fingerprints."""
+    return {row["id"]: row["fingerprint"] for row in hub.names()}
