@@ -11,7 +11,12 @@ FEWEST = 2  # words of a quotation; of a sentence that stands there without quot
 LONGEST = 2_000  # characters of one
 PLACES = 50  # at which one quotation is taken
 
-_QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]+)[\"”»]|(?<!\w)['‘]([^'‘’]+(?:['’]\w[^'‘’]*)*)['’](?!\w)")
+APOSTROPHES = 30  # within a quotation in single quotation marks; bounded, so that marks that close nothing cost little
+
+_QUOTED = re.compile(
+    r"[\"“„«]([^\"“”„«»]+)[\"”»]|"
+    rf"(?<!\w)['‘]([^'‘’]{{1,{LONGEST}}}(?:['’]\w[^'‘’]{{0,{LONGEST}}}){{0,{APOSTROPHES}}})['’](?!\w)"
+)
 _ELLIPSIS = re.compile(r"\[?(?:…|\.\.\.)\]?")
 _SENTENCE = re.compile(r"(?<=[.!?:;])\s+")
 

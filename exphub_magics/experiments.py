@@ -16,7 +16,7 @@ from typing import Any
 from exphub_magics import bills, courses, datasets, environment, prompts, providers
 from exphub_magics.configs import Configuration
 from exphub_magics.errors import ConfigError, DatasetError, LockedError
-from exphub_magics.hub import MANUAL, Hub, Row, rounds, unrecorded
+from exphub_magics.hub import MANUAL, Hub, Row, holdings, rounds, unrecorded
 from exphub_magics.interrupts import steps
 from exphub_magics.markup import counted
 from exphub_magics.nodes import Problem
@@ -172,7 +172,7 @@ def _spent_by_others(hub: Hub, jobs: Sequence[Job], job: Job) -> float:
 def _register(hub: Hub, job: Job, again: Sequence[str]) -> courses.Course:
     spec, dataset = job.spec, job.dataset
     number, relabelled = register_dataset(hub, dataset)
-    selected = None if spec.sample is None else draw(dataset, spec.sample, spec.seed or 0, stratified=spec.stratified)
+    selected = None if spec.sample is None else sampled(hub, spec, dataset)
     earlier = hub.names()
     fingerprint = spec.fingerprint(dataset.sha256)
     if all(row["fingerprint"] != fingerprint for row in earlier):
@@ -242,6 +242,15 @@ def _flags(dataset: datasets.Dataset, part: str) -> dict[str, bool | None]:
         return dict(said)
     ids = {one.incident_id if incidents else one.narrative_id for one in dataset.narratives}
     return {**dict.fromkeys(sorted(ids)), **said}
+
+
+def sampled(hub: Hub, spec: Spec, dataset: datasets.Dataset) -> list[str]:
+    """The ids that a spec asks: as an earlier experiment of the draw, since labels that it goes by may change."""
+    size, seed, sha256 = spec.sample or len(dataset.narratives), spec.seed or 0, dataset.sha256
+    before: list[str] = []
+    if spec.sample and spec.stratified:
+        before = holdings.drawn(hub, sha256, sample=size, seed=seed, fingerprint=spec.fingerprint(sha256))
+    return before or draw(dataset, size, seed, stratified=spec.stratified)
 
 
 def draw(dataset: datasets.Dataset, size: int, seed: int, *, stratified: bool = False) -> list[str]:

@@ -121,7 +121,7 @@ def _estimate(
     hub: Hub, job: experiments.Job, known: dict[str, int], again: Sequence[str], asked: set[str]
 ) -> budgets.Estimate:
     experiment = known.get(job.spec.fingerprint(job.dataset.sha256))
-    questions = _new(job) if experiment is None else _left(hub, job, experiment, again)
+    questions = _new(hub, job) if experiment is None else _left(hub, job, experiment, again)
     calls, sampled = 0, []
     while chunk := list(islice(questions, CHUNK)):
         held = hub.recall(question.question_hash for question, _ in chunk)
@@ -133,12 +133,12 @@ def _estimate(
     return bills.estimate(hub, job.spec, bills.price(job.spec), sampled, calls=calls)
 
 
-def _new(job: experiments.Job) -> Iterator[tuple[Question, bool]]:
+def _new(hub: Hub, job: experiments.Job) -> Iterator[tuple[Question, bool]]:
     """What an experiment that is not registered will ask."""
     spec, dataset = job.spec, job.dataset
     drawn: Iterable[str] | None = None
     if spec.sample is not None:
-        drawn = set(experiments.draw(dataset, spec.sample, spec.seed or 0, stratified=spec.stratified))
+        drawn = set(experiments.sampled(hub, spec, dataset))
     for one in dataset.narratives:
         if one.placeholder is None and (drawn is None or one.narrative_id in drawn):
             yield spec.question(one.narrative_id, one.text, one.facts), False

@@ -193,11 +193,20 @@ def outcome(hub: Hub, parent: Parent, experiment: int) -> Outcome:
 
 def _reference(hub: Hub, parent: Parent, experiment: int, record: Row) -> tuple[int | None, int, int]:
     """The experiment with most of the parent's answers on a try's narratives, their number, and that of the answers."""
-    found = tries.candidates(hub, parent, rereading.spec_of(record))
+    found = _candidates(hub, parent, experiment, record)
     counted = [(*holdings.covered(hub, experiment, one), one) for one in found]
     asked, _ = holdings.covered(hub, experiment, None)
     _, covered, best = max(counted, key=lambda each: each[1], default=(asked, 0, None))
     return (best if covered else None), asked, covered
+
+
+def _candidates(hub: Hub, parent: Parent, experiment: int, record: Row) -> list[int]:
+    if experiment not in holdings.experiments_on(hub, parent.dataset.sha256):
+        return []
+    try:
+        return tries.candidates(hub, parent, rereading.spec_of(record))
+    except ConfigError:  # of a version that put its questions otherwise
+        return []
 
 
 def _differing(parent: Parent, record: Row) -> tuple[str, ...]:
@@ -337,16 +346,15 @@ class Attempt:
 
 
 def history(hub: Hub, parent: Parent) -> tuple[list[Attempt], int]:
-    """The latest tries, the newest first, and how many there are in all."""
-    rows = [row for row in hub.names() if row["name"] == parent.name]
+    """The latest tries on the parent's data, the newest first, and how many there are in all."""
+    rows = tries.of(hub, parent)
     return [_attempt(hub, parent, row) for row in reversed(rows[-HISTORY:])], len(rows)
 
 
 def _attempt(hub: Hub, parent: Parent, row: Row) -> Attempt:
     record = hub.experiment(row["id"])
-    found = [holdings.tried(hub, row["id"], one) for one in _candidates(hub, parent, record)]
-    known = next((one for one in found if one["newly_right"] is not None), None)
-    said = known or holdings.tried(hub, row["id"], None)
+    reference, _, _ = _reference(hub, parent, row["id"], record)
+    said = holdings.tried(hub, row["id"], reference)
     return Attempt(
         row["id"],
         row["version"],
@@ -358,13 +366,6 @@ def _attempt(hub: Hub, parent: Parent, row: Row) -> Attempt:
         said["newly_right"],
         said["newly_wrong"],
     )
-
-
-def _candidates(hub: Hub, parent: Parent, record: Row) -> list[int]:
-    try:
-        return tries.candidates(hub, parent, rereading.spec_of(record))
-    except ConfigError:  # of a version that put its questions otherwise
-        return []
 
 
 def told(hub: Hub, parent: Parent) -> str:

@@ -50,6 +50,8 @@ def save(text: str, name: str, *, folder: Path | None = None) -> Saved:
         with (place / f"{stem}.txt").open("x", encoding="utf-8", newline="\n") as file:
             file.write(_plain(text))
     except FileExistsError:
+        if not place.is_dir():
+            raise ConfigError(f"{FOLDER} is a file here and no folder: rename it, or copy the text") from None
         if _held(place / f"{stem}.txt") == _plain(text):
             return Saved(shown, already=True)
         raise TakenError(shown, _free(place, stem)) from None

@@ -51,13 +51,20 @@ def decide(
     mine = [row for row in labels.trail(hub, queue.dataset, narrative) if row["coder"] == queue.coder]
     if flag is None and not unsure and mine:  # a note beside a decision that stands
         flag, unsure = (Said.of(mine[-1]).flag, Said.of(mine[-1]).unsure)
-    blind = queue.blind and not any(row["name"] and Said.of(row).decided for row in mine)
-    word = {narrative: Said(flag, unsure, note)}
-    labels.say(hub, queue.dataset, word, coder=queue.coder, experiment=queue.experiment, blind=blind)
+    word, hidden = {narrative: Said(flag, unsure, note)}, not _open(queue, mine)
+    labels.say(hub, queue.dataset, word, coder=queue.coder, experiment=queue.experiment, blind=hidden)
+
+
+def _open(queue: Queue, mine: Sequence[Row]) -> bool:
+    """Whether the model's flag and other coders' are shown: not in a blind review before the coder's first decision.
+
+    What was seen stays seen: an undo hides nothing again, and what is said from then on is not blind.
+    """
+    return not queue.blind or any(Said.of(row).decided for row in mine)
 
 
 def undo(hub: Hub, queue: Queue) -> str | None:
-    """Take back what the coder said last in the review of this experiment; of which narrative, or None."""
+    """Take back what the coder said last in this experiment's review and still says; of which narrative, or None."""
     _confirm(hub, queue)
     return labels.undo(hub, queue.dataset, coder=queue.coder, experiment=queue.experiment)
 
@@ -79,9 +86,9 @@ def shown(hub: Hub, queue: Queue, place: int) -> dict[str, Any]:
     entry = queue.entries[place]
     row = candidates.narrative(hub, queue.experiment, entry.narrative_id)
     trail = labels.trail(hub, queue.dataset, entry.narrative_id)
-    mine = [Said.of(one) for one in trail if one["coder"] == queue.coder]
-    own = mine[-1] if mine else Said()
-    open_ = own.decided or not queue.blind
+    mine = [one for one in trail if one["coder"] == queue.coder]
+    own = Said.of(mine[-1]) if mine else Said()
+    open_ = _open(queue, mine)
     quoted = evidence.parts(row["rational"] or "", row["narrative_text"]) if open_ else [(row["narrative_text"], False)]
     return {
         "narrative_id": entry.narrative_id,

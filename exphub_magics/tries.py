@@ -13,7 +13,7 @@ from typing import Any
 
 from exphub_magics import bills, budgets, builtin, experiments, prompts, rereading, specs
 from exphub_magics.errors import ConfigError
-from exphub_magics.hub import Hub
+from exphub_magics.hub import Hub, Row
 from exphub_magics.hub import holdings as held
 from exphub_magics.narratives import Narrative
 from exphub_magics.parents import AGAIN, Parent, family
@@ -57,8 +57,14 @@ def settings_of(hub: Hub, parent: Parent, said: Mapping[str, Any]) -> dict[str, 
 
 
 def latest(hub: Hub, parent: Parent) -> int | None:
-    """The latest try; None where there is none."""
-    return next((row["id"] for row in reversed(hub.names()) if row["name"] == parent.name), None)
+    """The latest try on the parent's data; None where there is none."""
+    return next((row["id"] for row in reversed(of(hub, parent))), None)
+
+
+def of(hub: Hub, parent: Parent) -> list[Row]:
+    """The tries on the parent's data, in their order."""
+    here = held.experiments_on(hub, parent.dataset.sha256)
+    return [row for row in hub.names() if row["name"] == parent.name and row["id"] in here]
 
 
 def job(parent: Parent, text: str, **settings: Any) -> experiments.Job:
@@ -165,9 +171,11 @@ def reference(hub: Hub, parent: Parent, attempt: Spec, ids: Sequence[str]) -> Re
 
 
 def candidates(hub: Hub, parent: Parent, attempt: Spec) -> list[int]:
-    """The experiments that may hold the parent's answers on the narratives of a try."""
+    """The experiments on the parent's data that may hold its answers on the narratives of a try."""
+    here = held.experiments_on(hub, parent.dataset.sha256)
+    own = parent.experiment if parent.experiment in here else None
     beside = [_known(hub, spec, parent.dataset.sha256) for spec in (again(parent, attempt).spec, parent.spec)]
-    return list(dict.fromkeys(one for one in (parent.experiment, *beside) if one is not None))
+    return list(dict.fromkeys(one for one in (own, *beside) if one is not None))
 
 
 def _known(hub: Hub, spec: Spec, sha256: str) -> int | None:
@@ -184,14 +192,21 @@ class Drawn:
     first: tuple[Narrative, ...]
 
 
-def drawn(attempt: experiments.Job) -> Drawn:
-    """The narratives that a try asks about."""
+def drawn(hub: Hub, attempt: experiments.Job) -> Drawn:
+    """The narratives that a try asks about: those that were drawn before for such a sample, where some were."""
     spec, dataset = attempt.spec, attempt.dataset
     size = spec.sample or len(dataset.narratives)
-    ids = tuple(experiments.draw(dataset, size, spec.seed or 0, stratified=spec.stratified))
+    ids = tuple(_before(hub, attempt) or experiments.draw(dataset, size, spec.seed or 0, stratified=spec.stratified))
     here = set(ids)
     asked = [place for place, one in enumerate(dataset.narratives) if one.narrative_id in here and not one.placeholder]
     return Drawn(ids, len(asked), tuple(dataset.narratives[place] for place in asked[:SAMPLED]))
+
+
+def _before(hub: Hub, attempt: experiments.Job) -> list[str]:
+    spec, sha256 = attempt.spec, attempt.dataset.sha256
+    if spec.sample is None or not spec.stratified:
+        return []
+    return held.drawn(hub, sha256, sample=spec.sample, seed=spec.seed or 0, fingerprint=spec.fingerprint(sha256))
 
 
 # --- what it costs ----------------------------------------------------------------------------------------

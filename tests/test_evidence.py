@@ -1,3 +1,6 @@
+import time
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +39,19 @@ def test_quotations_that_overlap_are_one_and_the_pieces_are_the_text():
 @given(st.text(alphabet="ab. \"'…“”\n", max_size=60), st.text(alphabet="ab. \"'\n", max_size=60))
 def test_the_pieces_are_always_the_text(rational, text):
     assert "".join(piece for piece, _ in parts(rational, text)) == text
+
+
+def test_a_quotation_in_single_marks_may_hold_apostrophes():
+    text = "He 'wouldn't let V's sister in' and left."
+    assert quoted("It says 'wouldn't let V's sister in'.", text) == ["wouldn't let V's sister in"]
+
+
+@pytest.mark.parametrize("piece", ["\" 'a", "'a ", " 'a b", '"“', "'" + "a" * 1999 + " "])
+def test_a_long_rational_whose_quotation_marks_close_nothing_is_read_within_seconds(piece):
+    rational = piece * (200_000 // len(piece))
+    started = time.monotonic()
+    assert spans(rational, TEXT) == ()
+    assert time.monotonic() - started < 20  # by the square of its length it would be minutes
 
 
 def test_a_narrative_of_a_megabyte_takes_no_time_worth_a_word():

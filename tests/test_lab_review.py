@@ -184,6 +184,52 @@ def test_notes_quotations_undo_and_the_way_back_need_no_mouse(opened, browser):
     assert names == [f"review-{one}" for one in ("yes", "no", "unsure", "undo", "previous", "next")]
 
 
+def test_a_key_right_behind_a_note_counts_one_before_the_next_narrative_is_said_and_the_focus_stays(opened, browser):
+    folder, *_ = browser
+    notebook = opened("%exphub review partner --coder Ann", "import time; time.sleep(3)")
+    output, keyboard = notebook.run(1), notebook.page.keyboard
+    begin(output)
+    keyboard.press("m")
+    keyboard.type("the porch")
+    keyboard.press("Enter")
+    keyboard.press("y")  # at once, with the note on its way
+    at(output, 2, 144)
+    keyboard.press("m")
+    keyboard.type("the lock")
+    output.locator("#review-no").click()
+    at(output, 3, 144)
+    with Hub.open(folder / "own.db") as hub:
+        assert [(one.word, one.note) for one in labels.decisions(hub, 1, "Ann").values()] == [
+            ("yes", "the porch"),
+            ("no", "the lock"),
+        ]
+
+    text = output.get_by_role("document", name="the narrative")
+    undo, previous = (output.locator(f"#review-{name}") for name in ("undo", "previous"))
+    expect(output.locator(".exphub-review[aria-busy]")).to_have_count(0)
+    undone = 0
+    while undo.is_enabled():  # decisions and notes
+        undo.click()
+        undone += 1
+        expect(output.locator(".exphub-review[aria-busy]")).to_have_count(0)
+    assert undone == 4
+    expect(text).to_be_focused()
+    press(notebook, output, "j")
+    expect(previous).to_be_enabled()
+    while previous.is_enabled():
+        previous.click()
+        expect(output.locator(".exphub-review[aria-busy]")).to_have_count(0)
+    expect(text).to_be_focused()
+
+    notebook.start(2)
+    notebook.kernel("busy")
+    begin(output)
+    for key in "yy":
+        keyboard.press(key)
+    at(output, 2, 144)
+    assert words(folder, "Ann").count("yes") == 1
+
+
 def test_blind_shows_the_text_alone_until_one_has_decided_and_two_coders_do_not_meet(opened, browser):
     folder, *_ = browser
     notebook = opened(

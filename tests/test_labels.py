@@ -49,8 +49,8 @@ def test_what_is_said_is_appended_with_who_where_and_when_and_the_last_word_coun
     rows = [row for row in labels.trail(filled, 1, "2-LE") if row["coder"] == "Ann"]
     assert [(row["flag"], row["unsure"], row["note"], row["name"], row["version"]) for row in rows] == [
         (1, 0, "the porch", "partner", 1),
-        (0, 0, None, "partner", 1),
-        (None, 1, None, "partner", 1),
+        (0, 0, "the porch", "partner", 1),
+        (None, 1, "the porch", "partner", 1),
     ]
     assert all(row["labelled_at"].startswith("20") for row in rows)
 
@@ -86,6 +86,39 @@ def test_undo_takes_nothing_back_that_was_said_by_another_in_another_review_or_i
     say(filled, "2-CME", True, coder="Ben")
     say(filled, "1-LE", True, experiment=2)
     assert labels.undo(filled, 1, coder="Ann", experiment=1) is None
+
+
+def test_undo_takes_nothing_back_of_which_the_coder_has_said_something_newer_in_a_file(filled):
+    say(filled, "2-CME", True)
+    say(filled, "2-LE", True)
+    say(filled, "2-LE", False, experiment=None, note="after reading again")
+    assert labels.undo(filled, 1, coder="Ann", experiment=1) == "2-CME"
+    assert labels.undo(filled, 1, coder="Ann", experiment=1) is None
+    assert labels.decisions(filled, 1, "Ann")["2-LE"] == Said(False, note="after reading again")
+    say(filled, "2-LE", unsure=True)  # newer than the file
+    assert labels.undo(filled, 1, coder="Ann", experiment=1) == "2-LE"
+    assert word(filled, "2-LE") == "no"
+
+
+def test_what_is_said_in_two_reviews_is_taken_back_in_the_order_of_the_two_and_never_comes_back(filled):
+    say(filled, "2-LE", True, experiment=1)
+    say(filled, "2-LE", False, experiment=2, note="read in the other")
+    assert labels.undo(filled, 1, coder="Ann", experiment=1) is None
+    assert word(filled, "2-LE") == "no"
+    assert labels.undo(filled, 1, coder="Ann", experiment=2) == "2-LE"
+    assert word(filled, "2-LE") == "yes"
+    assert labels.undo(filled, 1, coder="Ann", experiment=2) is None
+    assert labels.undo(filled, 1, coder="Ann", experiment=1) == "2-LE"
+    assert word(filled, "2-LE") == "undecided"
+
+
+def test_a_note_stays_with_a_word_that_says_none_and_goes_with_one_that_says_an_empty_one(filled):
+    say(filled, "2-LE", note="the porch")
+    say(filled, "2-LE", True)
+    say(filled, "2-LE", False, experiment=None)
+    assert labels.decisions(filled, 1, "Ann")["2-LE"] == Said(False, note="the porch")
+    say(filled, "2-LE", True, note="")
+    assert not labels.decisions(filled, 1, "Ann")["2-LE"].note
 
 
 def test_who_is_unsure_leaves_the_truth_to_the_others(filled):

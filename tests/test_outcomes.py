@@ -176,3 +176,33 @@ def test_a_terminal_is_told_the_tries_and_where_the_studio_opens(hub, partner):
     assert told.splitlines()[1] == "1 try so far"
     assert "50 of 50" in told
     assert told.endswith("the studio opens in a notebook: %exphub studio partner")
+
+
+def test_other_narratives_of_the_same_ids_are_compared_nowhere(hub, demo):
+    go(hub, Spec("first", prompts.parse(PROMPT), data=demo))
+    go(hub, tries.job(parents.parent(hub), MORE))
+    corrected = demo.assign(narrative="V was found at home. " + demo["narrative"])
+    parent = parents.parent(hub, "first", data=corrected)
+    assert parent.experiment is not None
+    assert (outcomes.history(hub, parent), tries.latest(hub, parent)) == (([], 0), None)
+    attempt = tries.job(parent, MORE)
+    assert tries.reference(hub, parent, attempt.spec, tries.drawn(hub, attempt).ids) == tries.Reference(None, 10)
+    found = outcomes.outcome(hub, parent, go(hub, attempt))
+    assert (found.reference, found.missing, found.pair) == (None, 10, None)
+    go(hub, tries.again_of(hub, parent, found.experiment))
+    found = outcomes.outcome(hub, parent, found.experiment)
+    assert (found.against, found.missing) == ("first · parent@1", 0)
+    assert outcomes.outcome(hub, parent, 2).reference is None  # a try on the data of before
+
+
+def test_the_history_and_an_outcome_hold_a_try_against_the_same_experiment(hub, demo):
+    go(hub, Spec("first", prompts.parse(PROMPT), data=demo, sample=3))
+    parent = parents.parent(hub)
+    number = go(hub, tries.job(parent, "Does the narrative mention a parking place?", sample=None))
+    go(hub, tries.again_of(hub, parent, number))
+    found = outcomes.outcome(hub, parent, number)
+    assert found.against == "first · parent@1"
+    ((line,), _) = outcomes.history(hub, parent)
+    counts = found.counts()
+    assert (line.newly_right, line.newly_wrong) == (counts.get("newly right", 0), counts.get("newly wrong", 0))
+    assert line.newly_wrong > 0

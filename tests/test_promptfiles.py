@@ -78,3 +78,10 @@ def test_the_cell_is_the_same_experiment(shell, demo):
     line, _, body = cell("first", spec, "demo").partition("\n")
     again = shell.run_cell_magic("experiment", line.removeprefix("%%experiment "), body)
     assert again.experiment["id"] == card.experiment["id"]
+
+
+def test_a_file_in_the_place_of_the_folder_is_said():
+    Path("prompts").write_text("not a folder")
+    with pytest.raises(ConfigError, match="prompts is a file here and no folder"):
+        save("text", "mine")
+    assert Path("prompts").read_text() == "not a folder"

@@ -7,6 +7,7 @@ import reviewed
 from exphub_magics import queues, reviewing
 from exphub_magics.errors import ConfigError, UnknownNameError
 from exphub_magics.hub import Hub, labels
+from exphub_magics.hub.labels import Said
 
 
 @pytest.fixture
@@ -112,6 +113,32 @@ def test_what_was_said_blind_is_marked_so_and_what_is_said_after_the_flags_were_
         (None, 0, True),
         (0, 0, False),
     ]
+
+
+def test_who_decided_in_a_file_sees_the_model_in_a_blind_review_and_what_they_say_there_is_not_blind(filled):
+    labels.say(filled, 1, {"2-LE": Said(False)}, coder="Eve")
+    queue = opened(filled, coder="Eve", blind=True)
+    assert shown(filled, queue, "2-LE")["open"]
+    reviewing.decide(filled, queue, "2-LE", flag=True)
+    assert [row["blind"] for row in labels.trail(filled, 1, "2-LE") if row["coder"] == "Eve"] == [0, 0]
+
+
+def test_what_was_seen_in_an_open_review_is_not_hidden_by_an_undo(filled):
+    reviewing.decide(filled, opened(filled), "2-LE", flag=True)
+    reviewing.undo(filled, opened(filled))
+    queue = opened(filled, blind=True)
+    item = shown(filled, queue, "2-LE")
+    assert (item["word"], item["open"]) == ("undecided", True)
+    reviewing.decide(filled, queue, "2-LE", flag=False)
+    assert {row["blind"] for row in labels.trail(filled, 1, "2-LE") if row["coder"] == "Ann"} == {0}
+
+
+def test_undo_is_not_offered_of_what_a_newer_word_has_replaced(filled):
+    queue = opened(filled)
+    reviewing.decide(filled, queue, "2-LE", flag=True)
+    labels.say(filled, 1, {"2-LE": Said(False, note="after reading again")}, coder="Ann")
+    assert (reviewing.undoable(filled, queue), reviewing.undo(filled, queue)) == (None, None)
+    assert shown(filled, queue, "2-LE")["word"] == "no"
 
 
 def test_what_is_not_in_the_queue_or_says_two_things_is_refused_and_nothing_is_written(filled):

@@ -1,15 +1,17 @@
 import json
+import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from endpoint import answer, completion
-from exphub_magics import experiments, prompts, terminal
+from exphub_magics import experiments, outcomes, prompts, terminal
 from exphub_magics.errors import ConfigError, ExphubError, UnknownNameError
 from exphub_magics.hub import Hub, drafts
 from exphub_magics.specs import Spec
-from exphub_magics.widgets.studio import BEGINNING, studio
+from exphub_magics.widgets.studio import BEGINNING, listed, studio
 
 PROMPT = "Was V hit or threatened by a partner?"
 OTHER = "Does the narrative mention a parking place?"
@@ -116,6 +118,19 @@ def test_a_text_that_is_put_in_anothers_place_can_be_taken_back(run):
     assert again.shown["text"] == "half a sent"
 
 
+def test_what_was_written_is_not_pushed_out_by_texts_that_are_at_hand_anyway(run):
+    run()
+    panel = opened()
+    done(panel, OTHER)
+    panel.do("draft", text="half a sent")
+    assert not panel.shown["before"]
+    for action in ("revert", "edit", "revert"):
+        panel.do(action)
+        assert panel.shown["before"]
+    panel.do("undo")
+    assert (panel.shown["text"], panel.shown["before"]) == ("half a sent", False)
+
+
 def test_a_parent_that_was_never_run_is_run_on_the_same_narratives_where_that_costs_nothing(demo):
     panel = opened(data=demo)
     found = done(panel, OTHER, sample=6)
@@ -155,6 +170,60 @@ def test_a_try_that_is_stopped_shows_what_it_has_and_another_asks_the_rest(run, 
     slow.delay = 0
     assert done(panel, OTHER).finished == 10
     assert names() == ["first", "first · try"]
+
+
+def test_a_text_that_is_tried_during_a_run_is_kept_and_not_run(run, slow):
+    run(**slow.served)
+    slow.delay = 0.2
+    panel = opened(concurrency=1)
+    panel.do("try", text=OTHER, typed=True)
+    panel.do("try", text=f"{OTHER} More.", typed=True)
+    assert "is being run" in panel.problem
+    assert panel.shown["text"] == f"{OTHER} More."  # by which the page knows that it is kept
+    with Hub.open("own.db") as hub:
+        assert drafts.find(hub, "first · try").text == f"{OTHER} More."
+    panel.do("stop")
+    panel.wait(30)
+    assert names() == ["first", "first · try"]
+
+
+def test_a_stop_during_the_parents_run_starts_no_try(demo, monkeypatch):
+    panel = opened(data=demo)
+    said = threading.Event()
+    monkeypatch.setattr(panel, "_see", lambda run: [run.wait(30), said.wait(30)])  # looks when both have been
+    panel.do("try", text=OTHER, sample=6)
+    assert panel.run.name == "example · parent"
+    panel.run.wait(30)  # there is nothing left to stop but the try
+    panel.do("stop")
+    said.set()
+    panel.wait(30)
+    assert (names(), panel.shown["running"]) == (["example · parent"], False)
+    assert done(panel, OTHER, sample=6).against == "example · parent@1"
+
+
+def test_a_text_that_a_locked_hub_could_not_keep_is_not_shown_as_kept(run, monkeypatch):
+    run()
+    panel = opened()
+    monkeypatch.setattr(drafts, "PATIENCE", 0.05)
+    with Hub.open("own.db") as other, other.writing():
+        panel.do("draft", text=OTHER)
+        assert "locked" in panel.problem
+        assert panel.shown["text"] == PROMPT
+    panel.do("draft", text=OTHER)
+    assert (panel.problem, panel.shown["text"], opened().shown["text"]) == ("", OTHER, OTHER)
+
+
+def test_a_long_list_holds_some_of_every_kind():
+    many = {"newly wrong": 600, "newly right": 200, "wrong as before": 40}
+    cases = [
+        outcomes.Case(f"{kind} {number}", kind, True, False, None, None, "")
+        for kind, n in many.items()
+        for number in range(n)
+    ]
+    shown = listed(cases)
+    assert Counter(case.kind for case in shown) == {"newly wrong": 130, "newly right": 130, "wrong as before": 40}
+    assert shown == sorted(shown, key=cases.index)
+    assert listed(cases[:7]) == cases[:7]
 
 
 def test_a_run_is_found_again_by_a_studio_that_is_opened_meanwhile(run, slow):

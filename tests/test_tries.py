@@ -52,7 +52,7 @@ def test_a_sample_is_drawn_in_proportion_and_the_parents_own_as_it_was(hub, demo
     assert tries.job(parent, "Fear?", sample=4).spec.stratified
     same = tries.job(parent, "Fear?")
     assert not same.spec.stratified
-    assert set(tries.drawn(same).ids) == {row["narrative_id"] for row in hub.verdicts(parent.experiment)}
+    assert set(tries.drawn(hub, same).ids) == {row["narrative_id"] for row in hub.verdicts(parent.experiment)}
 
 
 def test_a_sample_as_large_as_the_data_is_all_of_it(parent):
@@ -80,7 +80,7 @@ def test_what_cannot_be_run_is_said_before_anything_is(hub, parent, text, settin
 
 def test_the_parents_answers_are_looked_for_where_they_are(hub, parent, demo):
     attempt = tries.job(parent, "Was V afraid?", sample=4)
-    ids = tries.drawn(attempt).ids
+    ids = tries.drawn(hub, attempt).ids
     assert tries.reference(hub, parent, attempt.spec, ids) == tries.Reference(parent.experiment, 0)
     elsewhere = parents.Parent("a file", Spec("file", prompts.parse("Was V hit?")), parent.dataset)
     attempt = tries.job(elsewhere, "Was V afraid?", sample=4)
@@ -106,7 +106,7 @@ def test_what_it_costs_is_reckoned_without_what_is_known(hub, parent, scripted):
     endpoint = scripted(lambda _body: completion(answer(True)))
     served = {"provider": "scripted", "model_name": "m", "base_url": endpoint.url, "sample": 5}
     job = tries.job(parent, "Was V afraid?", **served)
-    drawn = tries.drawn(job)
+    drawn = tries.drawn(hub, job)
     cost = tries.cost(hub, job, drawn)
     assert cost.attempt.startswith(f"about {drawn.evaluable} calls")
     assert cost.whole.startswith("about 9 calls")
@@ -134,3 +134,18 @@ def test_wording_is_compared_word_by_word_and_a_long_stretch_at_once():
         changes = tries.wording(old, new)
         assert "".join(one.text for one in changes if one.kind != "added") == old
         assert "".join(one.text for one in changes if one.kind != "removed") == new
+
+
+def test_a_sample_that_was_drawn_stays_when_flags_are_corrected(hub, parent, demo):
+    settings = {"sample": 4, "seed": 1}
+    first = go(hub, tries.job(parent, "Was V afraid?", **settings))
+    before = {row["narrative_id"] for row in hub.verdicts(first)}
+    flags = ["0" if flag == "1" else "1" for flag in demo["manual_flag"]]
+    flags[1] = ""
+    go(hub, Spec("first", prompts.parse(PROMPT), data=demo.assign(manual_flag=flags)))  # the hub has other flags now
+    parent = parents.parent(hub)
+    job = tries.job(parent, "Was V hurt?", **settings)
+    assert set(experiments.draw(job.dataset, 4, 1, stratified=True)) != before  # a new draw would be another
+    assert set(tries.drawn(hub, job).ids) == before
+    assert set(tries.drawn(hub, tries.again(parent, job.spec)).ids) == before
+    assert set(tries.drawn(hub, tries.job(parent, "Was V hurt?", sample=4, seed=2)).ids) != before

@@ -34,6 +34,25 @@ def flags(storage: Storage, dataset: int, coder: str) -> tuple[dict[str, bool], 
 # --- what experiments hold of its narratives --------------------------------------------------------------
 
 
+def experiments_on(storage: Storage, sha256: str) -> set[int]:
+    """The experiments that ask about a dataset: ids that agree are the same narratives nowhere else."""
+    return {row["id"] for row in storage.read("experiments_on", sha256=sha256)}
+
+
+def drawn(storage: Storage, sha256: str, *, sample: int, seed: int, fingerprint: str) -> list[str]:
+    """The narratives of a stratified sample that was drawn before, whatever labels were corrected since.
+
+    Args:
+        storage: The hub.
+        sha256: The dataset's.
+        sample: How many.
+        seed: The draw's.
+        fingerprint: That of the experiment they are for; what it drew itself comes before what others did.
+    """
+    about = {"sha256": sha256, "sample": sample, "seed": seed, "fingerprint": fingerprint}
+    return [row["narrative_id"] for row in storage.read("drawn", **about)]
+
+
 def results(storage: Storage, experiment: int, narratives: Iterable[str]) -> int:
     """How many of these narratives have a result in an experiment."""
     rows = storage.read("has_results", experiment=experiment, narratives=json.dumps(list(narratives)))

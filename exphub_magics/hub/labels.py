@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from exphub_magics.hub.storage import Row, Storage, now, sql
@@ -59,7 +59,7 @@ def say(
     experiment: int | None = None,
     blind: bool = False,
 ) -> tuple[int, int]:
-    """Append a coder's words where they are new or differ from the last ones; a note that is None leaves it at that.
+    """Append a coder's words where they are new or differ from the last ones; a note that is None leaves the last one.
 
     Args:
         storage: The hub.
@@ -76,7 +76,8 @@ def say(
     with storage.writing() as db:
         rows = storage.read("known_labels", dataset=dataset, coder=coder, narratives=asked)
         earlier = {row["narrative_id"]: Said.of(row) for row in rows}
-        fresh = {one: word for one, word in said.items() if _differs(word, earlier.get(one, Said()))}
+        kept = {one: _noted(word, earlier.get(one, Said())) for one, word in said.items()}
+        fresh = {one: word for one, word in kept.items() if _differs(word, earlier.get(one, Said()))}
         common = {"dataset_id": dataset, "coder": coder, "labelled_at": now()}
         review = {"experiment_id": experiment, "blind": blind}
         if fresh:
@@ -93,8 +94,13 @@ def _decision(word: Said) -> tuple[bool | None, bool]:
     return word.flag, word.unsure
 
 
+def _noted(word: Said, known: Said) -> Said:
+    """A word with the note that it leaves standing."""
+    return replace(word, note=known.note) if word.note is None else word
+
+
 def _differs(word: Said, known: Said) -> bool:
-    return _decision(word) != _decision(known) or (word.note is not None and word.note != (known.note or ""))
+    return _decision(word) != _decision(known) or (word.note or "") != (known.note or "")
 
 
 def say_of_incidents(
@@ -122,6 +128,9 @@ def say_of_incidents(
 
 def undo(storage: Storage, dataset: int, *, coder: str, experiment: int) -> str | None:
     """Take back the last that a coder said in an experiment's review: a row that says what was said before it.
+
+    What the coder has since said of the same narrative elsewhere, in a file or another review, stays: what it
+    replaced is not taken back.
 
     Returns:
         The narrative of which it was said; None where nothing is left to be taken back.

@@ -56,7 +56,10 @@ function built(body, ask, root) {
     figures: element("div"),
     trail: element("details", { id: "review-trail" }),
     work: element("div"),
+    missed: element("p", { class: "review-hint review-missed", role: "status" }),
     shown: null,
+    noted: "", // the note of the narrative that is shown as the kernel has it, or will once it has heard all
+    leaving: false, // whether what the kernel was asked last may show another narrative
     selected: "", // the words of the narrative that were selected last
   };
   part.help.setAttribute("aria-expanded", "false");
@@ -65,6 +68,7 @@ function built(body, ask, root) {
     element("div", { class: "review-columns" }, part.text, part.side),
     element("div", { class: "review-bar", role: "group", "aria-label": "decision" },
       part.yes, part.no, part.unsure, element("span", { class: "review-gap" }), part.undo, part.previous, part.next),
+    part.missed,
     element("div", { class: "review-bar" }, element("label", { class: "review-note" }, element("span", {}, "Note ", key("m")), part.note), part.quote),
     part.last, part.trail);
   listen(part, ask, root);
@@ -80,15 +84,35 @@ function built(body, ask, root) {
 
 function listen(part, ask, root) {
   const item = () => part.shown.item;
-  // While an answer is on its way the next narrative is not here yet, and a key would fall on this one again.
-  const free = () => item() && !root.hasAttribute("aria-busy");
+  // While another narrative is on its way nobody has read it, and a key would fall on this one again: that it was not
+  // taken is said. A note on its way leaves the narrative, so a decision may follow it at once.
+  const settle = () => { part.leaving &&= root.hasAttribute("aria-busy"); }; // all that was asked is answered
+  const free = () => {
+    if (!item()) return false;
+    settle();
+    part.missed.textContent = part.leaving
+      ? "That came before the next narrative was here, and was not taken: press it again once you have read this one."
+      : "";
+    return !part.leaving;
+  };
+  const leave = (action, said) => {
+    part.leaving = true;
+    part.missed.textContent = "";
+    ask(action, said);
+  };
+  // A note that was not touched is not sent, so that one from another window or a file stays.
+  const noted = () => (part.note.value === part.noted && part.noted === item().note ? null : part.note.value);
   const decide = (said) => {
     if (!free()) return;
-    ask("decide", { narrative: item().narrative_id, note: part.note.value, ...said });
+    leave("decide", { narrative: item().narrative_id, note: noted(), ...said });
+    part.noted = part.note.value;
     back(part);
   };
   const keep = () => {
-    if (item() && part.note.value !== item().note) ask("note", { narrative: item().narrative_id, note: part.note.value });
+    if (!item() || noted() === null) return;
+    settle(); // before this one makes the panel busy again
+    ask("note", { narrative: item().narrative_id, note: part.note.value });
+    part.noted = part.note.value;
   };
   const quote = () => {
     const words = selection(part) || part.selected;
@@ -102,14 +126,17 @@ function listen(part, ask, root) {
     part.keys.hidden = !part.keys.hidden;
     part.help.setAttribute("aria-expanded", String(!part.keys.hidden));
   };
-  const step = (by) => item() && ask("step", { by });
+  const step = (by) => item() && leave("step", { by });
   const does = {
     y: () => decide({ flag: true }), n: () => decide({ flag: false }), u: () => decide({ unsure: true }),
-    z: () => free() && part.shown.undo && ask("undo"),
+    z: () => free() && (part.shown.undo || root.hasAttribute("aria-busy")) && leave("undo"), // a note may be on its way
     j: () => step(1), ArrowRight: () => step(1), k: () => step(-1), ArrowLeft: () => step(-1),
     m: () => part.note.focus(), "/": () => part.note.focus(), e: quote,
-    a: () => item() && ask("figures", { shown: !part.shown.figures }),
-    r: () => ask("again"), "?": help,
+    a: () => {
+      settle();
+      if (item()) ask("figures", { shown: !part.shown.figures });
+    },
+    r: () => leave("again"), "?": help,
   };
   const pressed = [["yes", "y"], ["no", "n"], ["unsure", "u"], ["undo", "z"], ["previous", "k"], ["next", "j"],
     ["quote", "e"], ["agree", "a"], ["again", "r"], ["help", "?"]];
@@ -149,6 +176,7 @@ function draw(body, shown, ask, root) {
   let part = frames.get(body);
   if (!part) frames.set(body, (part = built(body, ask, root)));
   const before = part.shown;
+  const held = document.activeElement;
   part.shown = shown;
   fill(part.head, element("strong", {}, `Review of ${shown.title}`), ` · coder ${shown.coder} · ${shown.content}`);
   part.bar.max = Math.max(shown.total, 1);
@@ -159,6 +187,8 @@ function draw(body, shown, ask, root) {
   part.agree.disabled = !shown.item;
   if (shown.item) drawItem(part, shown, before);
   drawFigures(part, shown);
+  // A button that has just been switched off hears no key, and loses the focus to the whole page a moment later.
+  if (body.contains(held) && (held.disabled || held.closest("[hidden]"))) (shown.item ? part.text : part.again).focus({ preventScroll: true });
 }
 
 function ended(shown) {
@@ -175,7 +205,7 @@ function drawItem(part, shown, before) {
     fill(part.text, item.parts.map(([words, quoted]) => (quoted ? element("mark", { title: "quoted by the rational" }, words) : words)));
     part.text.scrollTop = 0;
   }
-  if (other || document.activeElement !== part.note) part.note.value = item.note;
+  if (other || document.activeElement !== part.note) part.note.value = part.noted = item.note;
   for (const word of ["yes", "no", "unsure"]) part[word].setAttribute("aria-pressed", String(item.word === word));
   part.previous.disabled = shown.place === 0;
   part.next.disabled = shown.place === shown.total - 1;

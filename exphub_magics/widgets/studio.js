@@ -1,4 +1,5 @@
 const PAUSE = 1000; // milliseconds without a key after which what is typed is kept
+const AGAIN = 10000; // milliseconds after which what the hub could not keep is sent again
 const MARKS = { yes: "yes", no: "no", none: "–" };
 
 const flagged = (flag) => (flag === null || flag === undefined ? MARKS.none : flag ? MARKS.yes : MARKS.no);
@@ -33,7 +34,7 @@ function wording(diff) {
 function frame(body, ask, model, root) {
   const own = `exphub-${crypto.randomUUID?.() ?? Math.random().toString(36).slice(2)}`;
   const id = (name) => `${own}-${name}`;
-  const state = { loaded: -1, timer: null, sent: null };
+  const state = { loaded: -1, timer: null, kept: null };
   const text = element("textarea", { id: id("text"), rows: "12", spellcheck: "true", class: "exphub-prompt" });
   const nodes = Object.fromEntries(["parent", "draft", "check", "slots", "diff", "cost", "outcome", "case", "history", "saved"].map((name) => [name, element("div")]));
   const places = Object.fromEntries(Object.entries(nodes).map(([name, node]) => [name, place(node)]));
@@ -41,9 +42,16 @@ function frame(body, ask, model, root) {
   const keep = () => {
     clearTimeout(state.timer);
     state.timer = null;
-    if (state.sent === text.value) return;
-    state.sent = text.value;
+    if (state.kept === text.value) return;
     ask("draft", { text: text.value });
+    state.timer = setTimeout(again, AGAIN);
+  };
+  // What was sent is kept only once the kernel shows it: a hub that was locked is asked again.
+  const again = () => {
+    state.timer = null;
+    if (!root.isConnected) return;
+    if (root.hasAttribute("aria-busy")) state.timer = setTimeout(again, AGAIN);
+    else keep();
   };
   text.addEventListener("input", () => {
     clearTimeout(state.timer);
@@ -94,9 +102,8 @@ function frame(body, ask, model, root) {
   // --- the run
   const attempt = () => {
     clearTimeout(state.timer);
-    state.timer = null;
-    state.sent = text.value;
     ask("try", { text: text.value, settings: said(), typed: true });
+    state.timer = setTimeout(again, AGAIN);
   };
   const tryButton = element("button", { id: id("try"), type: "button", class: "exphub-main", onclick: attempt }, "Try");
   const stopButton = element("button", { id: id("stop"), type: "button", hidden: true, onclick: () => ask("stop") }, "Stop");
@@ -404,8 +411,8 @@ function drawer(model, pages) {
       state.loaded = shown.loaded;
       if (text.value !== shown.text) text.value = shown.text;
       text.rows = Math.min(16, Math.max(6, shown.text.split("\n").length + Math.ceil(shown.text.length / 90)));
-      state.sent = shown.text;
     }
+    state.kept = shown.text;
     if (!page.name.value) page.name.value = shown.file;
     const providers = shown.providers.includes(shown.settings.provider) ? shown.providers : [...shown.providers, shown.settings.provider];
     if (fields.provider.options.length !== providers.length) fields.provider.replaceChildren(...providers.map((value) => element("option", { value }, value)));
@@ -429,6 +436,9 @@ function drawer(model, pages) {
     places.case(shown.case, caseParts(page, ask));
     places.history([shown.history, shown.tries, shown.outcome?.experiment, shown.running], historyParts(page, ask));
     places.saved(shown.saved, savedParts(page));
+    const after = { revert: text, undo: text, adopt: text, free: page.name }; // buttons that go once they are pressed
+    const next = Object.keys(after).find((key) => focused?.id === page.id(key));
+    if (next && !focused.isConnected && !document.getElementById(focused.id)) after[next].focus({ preventScroll: true });
     const current = shown.case?.narrative_id;
     for (const row of body.querySelectorAll("tr[data-case]")) row.toggleAttribute("data-current", row.dataset.case === current);
   };

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -86,6 +87,7 @@ class Studio(Panel):
         self.name, self.said = name, {key: value for key, value in said.items() if value is not None}
         self.folder = Path.cwd()  # where prompts/ is, wherever the kernel goes
         self.run: Background | None = None
+        self.stopped = False  # whether Stop was said since the last try began
         self.watcher: threading.Thread | None = None
         self.outcome: outcomes.Outcome | None = None
         self.text, self.loaded, self.note = "", 0, ""
@@ -120,7 +122,7 @@ class Studio(Panel):
         self.price = ""
         if self.outcome and self.outcome.missing:
             job = tries.again_of(hub, self.parent, self.outcome.experiment)
-            self.price = tries.cost(hub, job, tries.drawn(job)).attempt
+            self.price = tries.cost(hub, job, tries.drawn(hub, job)).attempt
         self.case = None
         if self.outcome and self.outcome.cases:
             self.case = self._closer(hub, self.outcome.cases[0].narrative_id)
@@ -132,7 +134,7 @@ class Studio(Panel):
             "text": self.text,
             "loaded": self.loaded,
             "draft": self.drafted,
-            "before": drafts.find(hub, self._before) is not None,
+            "before": (before := drafts.find(hub, self._before)) is not None and before.text != self.text,
             "check": self._check(hub),
             "settings": {key: _plain(value) for key, value in self.settings.items()},
             "providers": [*specs.ENDPOINTS],
@@ -157,7 +159,7 @@ class Studio(Panel):
         }
         try:
             job = tries.job(self.parent, self.text, **self.settings)
-            drawn = self._drawn(job)
+            drawn = self._drawn(hub, job)
             cost = tries.cost(hub, job, drawn)
             reference = tries.reference(hub, self.parent, job.spec, drawn.ids)
             return known | {
@@ -176,11 +178,11 @@ class Studio(Panel):
         data = self.said.get("data")
         return str(data) if isinstance(data, (str, Path)) else self.said.get("data_name") or self.parent.dataset.name
 
-    def _drawn(self, job: experiments.Job) -> tries.Drawn:
+    def _drawn(self, hub: Hub, job: experiments.Job) -> tries.Drawn:
         """The narratives of a try, drawn once for each sample."""
         key = (job.dataset.sha256, job.spec.sample, job.spec.seed, job.spec.stratified)
         if self.draw is None or self.draw[0] != key:
-            self.draw = (key, tries.drawn(job))
+            self.draw = (key, tries.drawn(hub, job))
         return self.draw[1]
 
     def _told(self) -> dict[str, Any] | None:
@@ -198,7 +200,7 @@ class Studio(Panel):
             "rows": found.rows(),
             "rows_beyond": found.rows_beyond(),
             "counts": found.counts(),
-            "cases": [_listed(case) for case in found.cases[:CASES]],
+            "cases": [_listed(case) for case in listed(found.cases)],
             "more": max(0, len(found.cases) - CASES),
             "diff": _changes(self.parent.spec.prompt.text, self.tried_prompt),
             "price": self.price,
@@ -224,21 +226,26 @@ class Studio(Panel):
         return self._view(hub)
 
     def _keep(self, hub: Hub, text: str) -> None:
-        if text != self.text:
-            self.drafted = self.saved = None
-        self.text = text
         if text == self.parent.spec.prompt.text:
             drafts.drop(hub, self.parent.name)
         else:
             drafts.keep(hub, self.parent.name, text)
+        if text != self.text:
+            self.drafted = self.saved = None
+        self.text = text  # the page takes for kept what it is shown: a locked hub has raised before this
 
     def _load(self, hub: Hub, text: str) -> dict[str, Any]:
         """Put a text in the place of what is being written, which stays at hand."""
-        if text != self.text:
+        if text != self.text and not self._at_hand(hub):
             drafts.keep(hub, self._before, self.text)
         self._keep(hub, text)
         self.loaded += 1
         return self._view(hub)
+
+    def _at_hand(self, hub: Hub) -> bool:
+        """Whether the text is the parent's or a try's, which are found again without a draft."""
+        tried = (hub.experiment(row["id"])["prompt_text"] for row in tries.of(hub, self.parent))
+        return self.text == self.parent.spec.prompt.text or self.text in tried
 
     def edit(self, hub: Hub) -> dict[str, Any]:
         """Write on from the prompt of the try that is shown."""
@@ -278,18 +285,25 @@ class Studio(Panel):
             typed: Whether the text is from a page, which then has it already.
             more: Settings as values, such as `sample=50`.
         """
-        self._idle()
         if text is not None:
             self._keep(hub, text)
             self.loaded += not typed
-        self.settings = self.settings | _read(settings or {}) | more
-        job = tries.job(self.parent, self.text, **self.settings)
-        jobs = [job]
-        reference = tries.reference(hub, self.parent, job.spec, self._drawn(job).ids)
-        if reference.missing and self.parent.spec.provider == specs.BUILTIN:
-            jobs.insert(0, tries.again(self.parent, job.spec))
-        self._start(jobs)
+        try:
+            self._idle()
+            self.settings = self.settings | _read(settings or {}) | more
+            self._start(self._jobs(hub))
+        except ExphubError:
+            self.shown = self._view(hub)  # the text is kept all the same, and the page is told so
+            raise
         return self._view(hub)
+
+    def _jobs(self, hub: Hub) -> list[experiments.Job]:
+        """The try, after the parent on the same narratives where that is free and wanting."""
+        job = tries.job(self.parent, self.text, **self.settings)
+        reference = tries.reference(hub, self.parent, job.spec, self._drawn(hub, job).ids)
+        if reference.missing and self.parent.spec.provider == specs.BUILTIN:
+            return [tries.again(self.parent, job.spec), job]
+        return [job]
 
     def run_parent(self, hub: Hub) -> dict[str, Any]:
         """Run the parent's prompt on the narratives of the try that is shown."""
@@ -299,7 +313,8 @@ class Studio(Panel):
         return self._view(hub)
 
     def stop(self, hub: Hub) -> dict[str, Any]:
-        """Stop the run; what is answered stays."""
+        """Stop the run, and what would come after it; what is answered stays."""
+        self.stopped = True
         if self.run is not None:
             self.run.stop()
         return self._view(hub)
@@ -309,7 +324,7 @@ class Studio(Panel):
             raise ConfigError("a try is being run: stop it, or wait until it has ended")
 
     def _start(self, jobs: Sequence[experiments.Job]) -> None:
-        self.note, self.saved = "", None
+        self.note, self.saved, self.stopped = "", None, False
         self._watch(Background.start(self.file, jobs[0]), jobs[1:])
 
     def _watch(self, run: Background, rest: Sequence[experiments.Job]) -> None:
@@ -322,9 +337,11 @@ class Studio(Panel):
         try:
             self._see(run)
             for job in rest:
-                if run.state != "done":
+                if self.stopped or run.state != "done":
                     break
                 self.run = run = Background.start(self.file, job)
+                if self.stopped:  # while it began
+                    run.stop()
                 self._see(run)
         except ExphubError as error:
             self.note = str(error)
@@ -447,6 +464,16 @@ def _read(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _changes(old: str, new: str) -> list[list[str]]:
     return [[one.kind, one.text] for one in tries.wording(old, new)] if old != new else []
+
+
+def listed(cases: Sequence[outcomes.Case]) -> list[outcomes.Case]:
+    """As many cases as the page lists, in their order: of every kind alike, as long as it has some."""
+    seen: Counter[str] = Counter()
+    ranked = []
+    for place, case in enumerate(cases):
+        seen[case.kind] += 1
+        ranked.append((seen[case.kind], place))
+    return [cases[place] for place in sorted(place for _, place in sorted(ranked)[:CASES])]
 
 
 def _listed(case: outcomes.Case) -> dict[str, Any]:
