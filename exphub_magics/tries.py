@@ -194,19 +194,11 @@ class Drawn:
 
 def drawn(hub: Hub, attempt: experiments.Job) -> Drawn:
     """The narratives that a try asks about: those that were drawn before for such a sample, where some were."""
-    spec, dataset = attempt.spec, attempt.dataset
-    size = spec.sample or len(dataset.narratives)
-    ids = tuple(_before(hub, attempt) or experiments.draw(dataset, size, spec.seed or 0, stratified=spec.stratified))
+    dataset = attempt.dataset
+    ids = tuple(experiments.sampled(hub, attempt.spec, dataset))
     here = set(ids)
     asked = [place for place, one in enumerate(dataset.narratives) if one.narrative_id in here and not one.placeholder]
     return Drawn(ids, len(asked), tuple(dataset.narratives[place] for place in asked[:SAMPLED]))
-
-
-def _before(hub: Hub, attempt: experiments.Job) -> list[str]:
-    spec, sha256 = attempt.spec, attempt.dataset.sha256
-    if spec.sample is None or not spec.stratified:
-        return []
-    return held.drawn(hub, sha256, sample=spec.sample, seed=spec.seed or 0, fingerprint=spec.fingerprint(sha256))
 
 
 # --- what it costs ----------------------------------------------------------------------------------------
