@@ -1,7 +1,7 @@
 import inspect
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from exphub_magics import errors, options, terminal
@@ -42,6 +42,7 @@ def test_every_error_ends_the_command_with_code_one_and_its_text(kind, monkeypat
 @given(st.lists(WORDS, min_size=1, unique_by=str.casefold), st.data())
 def test_a_name_in_another_case_is_answered_with_that_name(known, data):
     meant = data.draw(st.sampled_from(known))
+    assume(meant.swapcase().casefold() == meant.casefold())  # not so with a dotless i
     assert nearest(meant.swapcase(), known) in {f"did you mean {one!r}?" for one in known}
     assert nearest(meant, known) == f"did you mean {meant!r}?"
 
