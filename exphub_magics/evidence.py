@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import accumulate
 
 MOST = 20  # quotations of one rational that are looked for
 FEWEST = 2  # words of a quotation; of a sentence that stands there without quotation marks, twice as many
@@ -19,6 +19,8 @@ _QUOTED = re.compile(
 )
 _ELLIPSIS = re.compile(r"\[?(?:…|\.\.\.)\]?")
 _SENTENCE = re.compile(r"(?<=[.!?:;])\s+")
+_TOKEN = re.compile(r"\w+|\s+|[^\w\s]")  # every character is in one
+_OTHER = "\0"  # stands for what is in no quotation
 
 
 def spans(rational: str, text: str) -> tuple[tuple[int, int], ...]:
@@ -34,7 +36,15 @@ def spans(rational: str, text: str) -> tuple[tuple[int, int], ...]:
     Case and white space may differ, and words may be left out at an ellipsis. A quotation that stands in the text
     more than once is taken at each place, up to fifty.
     """
-    found = [match.span() for piece in _pieces(rational) for match in islice(_pattern(piece).finditer(text), PLACES)]
+    pieces = [_keys(_tokens(piece)) for piece in _pieces(rational)]
+    if not pieces:
+        return ()
+    codes = {key: chr(number) for number, key in enumerate(dict.fromkeys(key for one in pieces for key in one), 1)}
+    tokens = _tokens(text)
+    ends = list(accumulate(map(len, tokens), initial=0))
+    coded = "".join([codes.get(key, _OTHER) for key in _keys(tokens)])
+    wanted = ["".join(map(codes.__getitem__, one)) for one in pieces]
+    found = [(ends[at], ends[at + len(one)]) for one in wanted for at in _places(one, coded)]
     return tuple(_apart(sorted(found)))
 
 
@@ -66,9 +76,34 @@ def _long(pieces: list[str], words: int) -> Iterator[str]:
             yield bare
 
 
-def _pattern(piece: str) -> re.Pattern[str]:
-    words = r"\s+".join(map(re.escape, piece.split()))
-    return re.compile(rf"(?<!\w){words}(?!\w)", re.IGNORECASE)
+def _tokens(text: str) -> list[str]:
+    """Words, white space and single marks, in one case; as many characters as the text."""
+    folded = text.casefold()
+    if len(folded) != len(text):  # some letters are two in the other case
+        folded = "".join(both if len(both := one.casefold()) == 1 else one.lower()[0] for one in text)
+    return _TOKEN.findall(folded)
+
+
+def _keys(tokens: list[str]) -> list[str]:
+    """What each token is the same as: any white space, and of marks whether a word touches them.
+
+    A quotation stands alone, so one that begins or ends with a mark is not found where a word touches that.
+    """
+    words = [False, *(token[0].isalnum() or token[0] == "_" for token in tokens), False]
+    return [
+        token if word else f"{' ' if token[0].isspace() else token}{before:d}{after:d}"
+        for token, before, word, after in zip(tokens, words, words[1:], words[2:], strict=False)
+    ]
+
+
+def _places(wanted: str, coded: str) -> Iterator[int]:
+    """Where a quotation stands, fifty times at the most; `str.find` takes a time by the sum of both lengths."""
+    at = coded.find(wanted)
+    for _ in range(PLACES):
+        if at < 0:
+            return
+        yield at
+        at = coded.find(wanted, at + len(wanted))
 
 
 def _apart(sorted_spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:

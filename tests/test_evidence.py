@@ -1,10 +1,11 @@
+import re
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exphub_magics.evidence import parts, spans
+from exphub_magics.evidence import PLACES, _pieces, parts, spans
 
 TEXT = "Her sister said V was afraid of him. He 'never let her\nout of his sight'. V told nobody."
 
@@ -58,3 +59,27 @@ def test_a_narrative_of_a_megabyte_takes_no_time_worth_a_word():
     text = "V was at home and nobody called. " * 31_000
     assert len(spans('"nobody called"', text)) == 50
     assert spans('"never was there at all"', text) == ()
+
+
+def test_a_quotation_that_nearly_stands_everywhere_in_a_megabyte_is_looked_for_within_seconds():
+    rational = " ".join(f'"{"a " * (900 - number)}b"' for number in range(20))
+    started = time.monotonic()
+    assert spans(rational, "a " * 500_000) == ()
+    assert spans('"(a a b) c"', "x(a a b) c " * 90_000) == ()
+    assert time.monotonic() - started < 20  # word by word from each place it would be minutes
+
+
+def searched(rational, text):
+    """What a search by one expression for each quotation finds, which is slow for some."""
+    found = []
+    for words in (piece.split() for piece in _pieces(rational)):
+        pattern = r"(?<!\w)" + r"\s+".join(map(re.escape, words)) + r"(?!\w)"
+        found += [match.span() for match in re.finditer(pattern, text, re.IGNORECASE)][:PLACES]
+    return found
+
+
+@given(st.text(alphabet="aB é(,.)'\n", max_size=120), st.integers(0, 100), st.integers(3, 30))
+def test_what_is_found_is_what_stands_there_as_whole_words_in_whatever_case(text, at, length):
+    rational = f'"{text[at : at + length].swapcase()}"'
+    covered = {place for start, end in searched(rational, text) for place in range(start, end)}
+    assert {place for start, end in spans(rational, text) for place in range(start, end)} == covered
