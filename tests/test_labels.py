@@ -168,11 +168,18 @@ def test_many_labels_at_once_are_scored_as_if_they_came_one_by_one(hub):
     assert {row[1] for row in stored(hub)[1]} == {None}
 
 
-def test_flags_of_incidents_keep_their_notes(hub):
+def test_flags_of_incidents_keep_their_notes_and_a_note_alone_is_kept_too(hub):
     number = browsed.dataset(hub, reviewed.TEXTS)
-    assert hub.label(number, {"1": True}, coder="manual", incidents=True, notes={"1": "both"}) == (1, 0)
-    assert hub.label(number, {"1": False}, coder="manual", incidents=True) == (0, 1)
-    assert [row["note"] for row in hub._db.table("incident_labels").rows] == ["both", None]  # noqa: SLF001
+    for flag, note, counted in (
+        (True, "both", (1, 0)),
+        (True, "both", (0, 0)),
+        (False, None, (0, 1)),
+        (False, "neither", (0, 0)),
+    ):
+        notes = {"1": note} if note else None
+        assert hub.label(number, {"1": flag}, coder="manual", incidents=True, notes=notes) == counted
+    rows = list(hub._db.table("incident_labels").rows)  # noqa: SLF001
+    assert [(row["flag"], row["note"]) for row in rows] == [(1, "both"), (0, "both"), (0, "neither")]
 
 
 # --- two at once ------------------------------------------------------------------------------------------

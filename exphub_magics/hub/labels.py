@@ -85,6 +85,11 @@ def say(
                 {**common, **review, "narrative_id": one, **asdict(word)} for one, word in fresh.items()
             )
             rescore(storage, db, dataset, list(fresh))
+    return _moved(fresh, earlier)
+
+
+def _moved(fresh: Mapping[str, Said], earlier: Mapping[str, Said]) -> tuple[int, int]:
+    """How many words are decisions that are new, and how many change or take back an earlier one."""
     moved = [one for one, word in fresh.items() if _decision(word) != _decision(earlier.get(one, Said()))]
     changed = sum(earlier.get(one, Said()).decided for one in moved)
     return len(moved) - changed, changed
@@ -111,19 +116,19 @@ def say_of_incidents(
     coder: str,
     notes: Mapping[str, str] | None = None,
 ) -> tuple[int, int]:
-    """Append a coder's flags of whole incidents where they are new or changed; counted as in `say`."""
+    """Append a coder's flags of whole incidents, as `say` does of narratives; their notes too, and counted so."""
     common = {"dataset_id": dataset, "coder": coder, "labelled_at": now()}
     with storage.writing() as db:
         rows = storage.read("known_incident_labels", dataset=dataset, coder=coder)
-        earlier = {row["incident_id"]: row["flag"] for row in rows}
-        fresh = {one: flag for one, flag in flags.items() if earlier.get(one) != flag}
+        earlier = {row["incident_id"]: Said.of(row) for row in rows}
+        said = {one: Said(flag, note=(notes or {}).get(one)) for one, flag in flags.items()}
+        kept = {one: _noted(word, earlier.get(one, Said())) for one, word in said.items()}
+        fresh = {one: word for one, word in kept.items() if _differs(word, earlier.get(one, Said()))}
         if fresh:
             db.table("incident_labels").insert_all(
-                {**common, "incident_id": one, "flag": flag, "note": (notes or {}).get(one)}
-                for one, flag in fresh.items()
+                {**common, "incident_id": one, "flag": word.flag, "note": word.note} for one, word in fresh.items()
             )
-    changed = sum(earlier.get(one) is not None for one in fresh)
-    return len(fresh) - changed, changed
+    return _moved(fresh, earlier)
 
 
 def undo(storage: Storage, dataset: int, *, coder: str, experiment: int) -> str | None:

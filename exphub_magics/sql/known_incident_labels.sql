@@ -1,5 +1,5 @@
--- A coder's latest flags of incidents in a dataset.
-SELECT l.incident_id, l.flag
+-- A coder's latest flags of incidents in a dataset; nobody is unsure of a whole incident.
+SELECT l.incident_id, l.flag, 0 AS unsure, l.note
 FROM incident_labels AS l
 WHERE l.dataset_id = :dataset AND l.coder = :coder
   AND NOT EXISTS (
