@@ -230,6 +230,34 @@ def test_a_key_right_behind_a_note_counts_one_before_the_next_narrative_is_said_
     assert words(folder, "Ann").count("yes") == 1
 
 
+def test_a_note_that_is_being_written_when_the_next_narrative_comes_stays_whole_and_with_its_own(opened, browser):
+    folder, *_ = browser
+    notebook = opened("%exphub review partner --coder Ann")
+    output, page = notebook.run(1), notebook.page
+    begin(output)
+    page.evaluate(
+        "['yes', 'note'].forEach(one => document.getElementById(`review-${one}`)[one === 'yes' ? 'click' : 'focus']())"
+    )
+    missed, note = output.locator(".review-missed"), output.get_by_label("Note m")
+    page.keyboard.type("the gate")
+    expect(missed).to_contain_text("Another narrative is here")
+    at(output, 1, 144)
+    page.keyboard.type(" at night")
+    page.evaluate("""() => {
+        const press = (one, key) => one.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+        press(document.getElementById("review-note"), "Enter");
+        press(document.getElementById("review-text"), "n"); }""")  # faster than anybody reads
+    at(output, 2, 144)
+    expect(missed).to_contain_text("was not taken")
+    expect(note).to_have_value("")
+    expect(output.locator(".review-last")).to_contain_text("You said yes")
+    expect(output.locator(".exphub-review[aria-busy]")).to_have_count(0)
+    with Hub.open(folder / "own.db") as hub:
+        said = labels.decisions(hub, 1, "Ann")
+        first = queues.queue(hub, "partner", coder="Ann").entries[0].narrative_id
+    assert {one: (word.word, word.note) for one, word in said.items()} == {first: ("yes", "the gate at night")}
+
+
 def test_blind_shows_the_text_alone_until_one_has_decided_and_two_coders_do_not_meet(opened, browser):
     folder, *_ = browser
     notebook = opened(

@@ -6,6 +6,7 @@ const KEYS = [
   ["m /", "write a note; Enter or Escape leaves it"], ["e", "put the selected words into the note"],
   ["a", "agreement and effect"], ["r", "draw the queue up anew, by what others have said since"], ["?", "these keys"],
 ];
+const UNREAD = 400; // milliseconds in which a narrative that came on leaving a note has not been read
 const frames = new WeakMap(); // what stands in the page, by its body
 
 function fill(parent, ...children) {
@@ -61,6 +62,9 @@ function built(body, ask, root) {
     noted: "", // the note of the narrative that is shown as the kernel has it, or will once it has heard all
     leaving: false, // whether what the kernel was asked last may show another narrative
     selected: "", // the words of the narrative that were selected last
+    held: null, // what is to be shown once the note that is being written is left
+    came: -UNREAD, // when what was held was shown
+    aimed: null, // the narrative that was there when the pointer went down
   };
   part.help.setAttribute("aria-expanded", "false");
   fill(part.work,
@@ -72,6 +76,14 @@ function built(body, ask, root) {
     element("div", { class: "review-bar" }, element("label", { class: "review-note" }, element("span", {}, "Note ", key("m")), part.note), part.quote),
     part.last, part.trail);
   listen(part, ask, root);
+  part.note.onblur = () => {
+    const { held } = part;
+    part.held = null;
+    if (held === null) return;
+    part.came = performance.now();
+    part.missed.textContent = "";
+    draw(body, held, ask, root);
+  };
   body.append(
     part.head,
     element("div", { class: "review-bar" }, part.bar, part.count),
@@ -86,14 +98,18 @@ function listen(part, ask, root) {
   const item = () => part.shown.item;
   // While another narrative is on its way nobody has read it, and a key would fall on this one again: that it was not
   // taken is said. A note on its way leaves the narrative, so a decision may follow it at once.
-  const settle = () => { part.leaving &&= root.hasAttribute("aria-busy"); }; // all that was asked is answered
+  const settle = () => { part.leaving &&= root.hasAttribute("aria-busy") || part.held !== null; };
   const free = () => {
     if (!item()) return false;
     settle();
-    part.missed.textContent = part.leaving
-      ? "That came before the next narrative was here, and was not taken: press it again once you have read this one."
-      : "";
-    return !part.leaving;
+    const early = part.leaving || performance.now() - part.came < UNREAD;
+    if (early) miss();
+    else part.missed.textContent = "";
+    return !early;
+  };
+  const miss = () => {
+    part.missed.textContent =
+      "That came before the next narrative was here, and was not taken: press it again once you have read this one.";
   };
   const leave = (action, said) => {
     part.leaving = true;
@@ -126,7 +142,12 @@ function listen(part, ask, root) {
     part.keys.hidden = !part.keys.hidden;
     part.help.setAttribute("aria-expanded", String(!part.keys.hidden));
   };
-  const step = (by) => item() && leave("step", { by });
+  const step = (by) => {
+    if (!item()) return;
+    settle();
+    if (!part.leaving) keep(); // a note that could not be kept before
+    leave("step", { by });
+  };
   const does = {
     y: () => decide({ flag: true }), n: () => decide({ flag: false }), u: () => decide({ unsure: true }),
     z: () => free() && (part.shown.undo || root.hasAttribute("aria-busy")) && leave("undo"), // a note may be on its way
@@ -140,7 +161,10 @@ function listen(part, ask, root) {
   };
   const pressed = [["yes", "y"], ["no", "n"], ["unsure", "u"], ["undo", "z"], ["previous", "k"], ["next", "j"],
     ["quote", "e"], ["agree", "a"], ["again", "r"], ["help", "?"]];
-  for (const [name, shortcut] of pressed) part[name].onclick = does[shortcut];
+  root.addEventListener("pointerdown", () => { part.aimed = item()?.narrative_id; }, true); // before a note is left by it
+  for (const [name, shortcut] of pressed) {
+    part[name].onclick = (event) => (event.detail && part.aimed !== item()?.narrative_id ? miss() : does[shortcut]());
+  }
   part.quote.onmousedown = () => { part.selected = selection(part); }; // the click takes the selection away
   part.note.onchange = keep;
   part.note.onkeydown = (event) => {
@@ -176,6 +200,13 @@ function draw(body, shown, ask, root) {
   let part = frames.get(body);
   if (!part) frames.set(body, (part = built(body, ask, root)));
   const before = part.shown;
+  // Nobody's note is cut short, or goes on at another narrative: that comes when the note is left.
+  if (document.activeElement === part.note && before?.item && before.item.narrative_id !== shown.item?.narrative_id) {
+    part.held = shown;
+    part.missed.textContent = `Another narrative is here; it is shown once you leave the note on ${before.item.narrative_id} (Enter).`;
+    return;
+  }
+  part.held = null;
   const held = document.activeElement;
   part.shown = shown;
   fill(part.head, element("strong", {}, `Review of ${shown.title}`), ` · coder ${shown.coder} · ${shown.content}`);
@@ -205,7 +236,8 @@ function drawItem(part, shown, before) {
     fill(part.text, item.parts.map(([words, quoted]) => (quoted ? element("mark", { title: "quoted by the rational" }, words) : words)));
     part.text.scrollTop = 0;
   }
-  if (other || document.activeElement !== part.note) part.note.value = part.noted = item.note;
+  // What is being written, or is on its way to the kernel, stays.
+  if (other || (item.note !== before.item.note && part.note.value === part.noted)) part.note.value = part.noted = item.note;
   for (const word of ["yes", "no", "unsure"]) part[word].setAttribute("aria-pressed", String(item.word === word));
   part.previous.disabled = shown.place === 0;
   part.next.disabled = shown.place === shown.total - 1;

@@ -58,7 +58,9 @@ class Review(Panel):
     def annotate(self, hub: Hub, narrative: str, note: str) -> dict[str, Any]:
         """Keep a note, beside a decision or before there is one."""
         reviewing.decide(hub, self.queue, narrative, note=note)
-        return self._seen(hub, self.shown["place"])
+        at, here = self.queue.places[narrative], self.shown["place"]
+        decided = self.shown["last"] is not None and at != here  # a note that came behind the decision it belongs to
+        return self._seen(hub, here, last=at if decided else None)
 
     def undo(self, hub: Hub) -> dict[str, Any]:
         """Take the last decision back, and show its narrative."""
