@@ -50,11 +50,13 @@ from exphub_magics.options import Session
 if TYPE_CHECKING:
     import pandas as pd
 
+    from exphub_magics import boards
     from exphub_magics.widgets import studio as studios
     from exphub_magics.widgets.browse import Browse
     from exphub_magics.widgets.review import Review
 else:
     pd = lazy_loader.load("pandas")
+    boards = lazy_loader.load("exphub_magics.boards", suppress_warning=True)  # the package is there already
     studios = lazy_loader.load("exphub_magics.widgets.studio", suppress_warning=True)  # widgets is there already
 
 EXPERIMENT_EXAMPLE = "%%experiment baseline --data sample"
@@ -122,7 +124,7 @@ def run(
         if any(job.spec.repeat > 1 for job in jobs):
             session.beside = repeats.Repeats(repeats.table(hub, numbers))
         board = comparisons.leaderboard(hub)
-        return board[board["id"].isin(numbers)].reset_index(drop=True)
+        return boards.Board(board[board["id"].isin(numbers)].reset_index(drop=True))
 
 
 def _narrowed(configuration: Configuration, only: Sequence[str], said: dict[str, Any]) -> Configuration:
@@ -165,7 +167,7 @@ def list_(session: Session) -> pd.DataFrame:
     Example: exphub list --json
     """
     with session.hub() as hub:
-        return comparisons.leaderboard(hub)
+        return boards.Board(comparisons.leaderboard(hub))
 
 
 @cli.command()
@@ -259,7 +261,7 @@ def runs(session: Session, name: str | None) -> pd.DataFrame | Background:
     """
     with session.hub() as hub:
         if name is None:
-            return listings.runs(hub.under_way())
+            return boards.Board(listings.runs(hub.under_way()))
         experiment = hub.find(name)
     handle = started(session.db).get(experiment)
     if handle is None:

@@ -1,16 +1,14 @@
-"""Experiments in few words: what each is called, and all of them as a terminal table."""
+"""Experiments in few words: what each is called, and all of them as a table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 import lazy_loader
 
-from exphub_magics import cards, metrics
-from exphub_magics.hub import Hub
-from exphub_magics.markup import decimal, interval
+from exphub_magics.markup import decimal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,11 +17,14 @@ else:
     pd = lazy_loader.load("pandas")
     tabulate = lazy_loader.load("tabulate")
 
+NONE_YET, NONE_RUN = "no experiment yet", "nothing is being run"
 RATES = ("precision", "recall", "f1")
-_HEAD = (
+HEAD = (
     *("experiment\nauthor", "model\nprompt", "dataset\nn", "yes\nno", "FP\nFN"),
-    *("overlap\nalways no", "P", "R", "F1", "state\nmissing"),
+    *("overlap", "P", "R", "F1", "start\n(UTC)", "state\nmissing"),
 )
+LEFT = (0, 1, 2, 9, 10)  # the columns of words
+_SIDES = ["left" if column in LEFT else "right" for column in range(len(HEAD))]
 _WIDTHS = (18, 15, 12)
 
 
@@ -81,7 +82,8 @@ def shortened(name: str, width: int) -> str:
 
 # --- what goes on ------------------------------------------------------------------------------------------
 
-_RUNS = ("id", "name", "version", "author", "process", "taken_at", "beaten_at", "finished", "total_narratives")
+RUNS = ("id", "name", "version", "author", "process", "taken_at", "beaten_at", "finished", "total_narratives")
+RUNS_HEAD = ("experiment", "finished", "author", "process", "since (UTC)")
 
 
 def runs(under_way: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -90,7 +92,7 @@ def runs(under_way: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     >>> list(runs([]).columns)[:3]
     ['id', 'name', 'version']
     """
-    return pd.DataFrame(list(under_way), columns=list(_RUNS))
+    return pd.DataFrame(list(under_way), columns=list(RUNS))
 
 
 def runs_table(frame: pd.DataFrame) -> str:
@@ -100,70 +102,65 @@ def runs_table(frame: pd.DataFrame) -> str:
     'nothing is being run'
     """
     if frame.empty:
-        return "nothing is being run"
-    rows = [
+        return NONE_RUN
+    return tabulate.tabulate(runs_rows(frame), RUNS_HEAD, disable_numparse=True)
+
+
+def runs_rows(frame: pd.DataFrame) -> list[tuple[str, ...]]:
+    """What the table of runs holds, under `RUNS_HEAD`."""
+    return [
         (
             title(row),
             f"{row['finished']:,} of {row['total_narratives']:,}",
             _text(row["author"]),
-            row["process"],
+            str(row["process"]),
             row["taken_at"][:19].replace("T", " "),
         )
         for row in frame.to_dict("records")
     ]
-    return tabulate.tabulate(
-        rows, ("experiment", "finished", "author", "process", "since (UTC)"), disable_numparse=True
-    )
 
 
 # --- the table --------------------------------------------------------------------------------------------
 
 
-def table(experiments: Hub | pd.DataFrame) -> str:
-    """The summary as a terminal table of at most 120 columns.
+def table(board: pd.DataFrame) -> str:
+    """A leaderboard, or some rows of it, as a terminal table of at most 120 columns.
 
-    >>> with Hub.open(":memory:") as hub:
-    ...     table(hub)
+    >>> table(pd.DataFrame())
     'no experiment yet'
-
-    Takes a hub, or its leaderboard or some rows of it; the intervals and always “no” are a hub's alone.
     """
-    if isinstance(experiments, Hub):
-        scored = [cards.scorecard(experiments, row["id"]) for row in experiments.leaderboard()]
-        rows = [_terminal_row(card.about | _rates(card), card) for card in scored]
-    else:
-        rows = [_terminal_row(row) for row in experiments.to_dict("records")]
-    if not rows:
-        return "no experiment yet"
-    sides = ("left",) * 3 + ("right",) * 6 + ("left",)
-    return tabulate.tabulate(rows, _HEAD, disable_numparse=True, colalign=sides)
+    if board.empty:
+        return NONE_YET
+    return tabulate.tabulate(rows(board, widths=_WIDTHS), HEAD, disable_numparse=True, colalign=_SIDES)
 
 
-def _rates(card: cards.Scorecard) -> dict[str, float | None]:
-    return {name: card.scores[name].value for name in RATES}
+def rows(board: pd.DataFrame, *, widths: Sequence[int] | None = None) -> list[list[str]]:
+    """What the table of a leaderboard holds, under `HEAD`: two lines a cell.
+
+    `widths` cuts the words of experiment, model and dataset to so many characters.
+    """
+    return [_row(row, widths) for row in board.to_dict("records")]
 
 
-def _terminal_row(row: Mapping[Any, Any], card: cards.Scorecard | None = None) -> list[str]:
-    names = (
+def _row(row: Mapping[Any, Any], widths: Sequence[int] | None) -> list[str]:
+    names = [
         (title(row), _text(row["author"])),
         (model(row), row["prompt_hash"][:12]),
         (bare(row["dataset"]), f"{row['total_narratives']:,}"),
-    )
-    overlap = _text(row["percent_overlap"], "{:.1f} %") or "unlabelled"
-    always_no = card.scores["agreement"].always_no if card else None
+    ]
+    if widths is not None:
+        names = [
+            (shortened(one, width), shortened(two, width)) for (one, two), width in zip(names, widths, strict=True)
+        ]
     return [
-        *("\n".join(shortened(one, width) for one in pair) for pair, width in zip(names, _WIDTHS, strict=True)),
+        *("\n".join(pair) for pair in names),
         f"{row['positives']:,}\n{row['negatives']:,}",
         f"{row['false_positives']:,}\n{row['false_negatives']:,}",
-        overlap if always_no is None else f"{overlap}\n{100 * always_no:.1f} %",
-        *(_rate(row[name], card.scores[name] if card else None) for name in RATES),
+        _text(row["percent_overlap"], "{:.1f} %") or "unlabelled",
+        *(decimal(None if pd.isna(row[name]) else row[name]) for name in RATES),
+        f"{row['start_time'][:10]}\n{row['start_time'][11:16]}",
         f"{row['state']}\n{missing(row):,}",
     ]
-
-
-def _rate(value: float | None, score: metrics.Metric | None) -> str:
-    first = decimal(None if pd.isna(value) else value)
-    return f"{first}\n{interval(score.low, score.high).replace(' ', '')}" if score else first
 
 
 def _text(value: Any, shape: str = "{}") -> str:

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from canaries import CANARIES, CANARY_IDS, ROWS, Page, answer, fill, read, register_rows, without_plotly
-from exphub_magics import listings, metrics, reports
+from exphub_magics import comparisons, listings, metrics, reports
 from exphub_magics.errors import ConfigError, UnknownNameError
 from exphub_magics.hub import Hub
 
@@ -85,7 +85,7 @@ def test_a_path_in_a_model_name_keeps_its_last_part_alone(hub):
     answer(hub, register_rows(hub), "first", {"1-CME": True}, model="/home/foldercanary/small.gguf")
     text = reports.html(hub)
     assert "small.gguf" in text
-    assert "foldercanary" not in text + listings.table(hub)
+    assert "foldercanary" not in text + listings.table(comparisons.leaderboard(hub))
 
 
 def test_small_counts_are_pointed_at(page):
