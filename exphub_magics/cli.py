@@ -24,11 +24,11 @@ from exphub_magics import (
     exports,
     findings,
     forecasts,
+    histories,
     labelling,
     listings,
     moves,
     options,
-    outcomes,
     parents,
     pins,
     places,
@@ -533,5 +533,5 @@ def studio(session: Session, /, name: str | None, data: str | None, **said: Any)
     if comparisons.in_kernel():
         return studios.studio(name, db=session.db, **source, **given)
     with session.hub() as hub:
-        click.echo(outcomes.told(hub, parents.parent(hub, name, **source, **given)))
+        click.echo(histories.told(hub, parents.parent(hub, name, **source, **given)))
     return None

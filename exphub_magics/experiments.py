@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from exphub_magics import bills, courses, datasets, environment, prompts, providers
+from exphub_magics import bills, courses, datasets, environment, families, prompts, providers
 from exphub_magics.configs import Configuration
 from exphub_magics.errors import ConfigError, DatasetError, LockedError
 from exphub_magics.hub import MANUAL, Hub, Row, holdings, rounds, unrecorded
@@ -70,7 +70,7 @@ def _job(spec: Spec, read: dict[Any, datasets.Dataset]) -> Job:
         read[key] = datasets.read(spec.data, columns=spec.columns, name=spec.data_name)
     dataset = read[key]
     facts = dataset.narratives[0].facts if dataset.narratives else {}
-    prompts.check_slots(spec.prompt, facts, labels=_labels(dataset.profile.columns))
+    prompts.check_slots(spec.prompt, facts, labels=labels(dataset.profile.columns))
     if spec.sample is not None and spec.sample > len(dataset.narratives):
         raise ConfigError(
             f"a sample of {spec.sample} from {counted(len(dataset.narratives), 'narrative')}: ask for fewer"
@@ -78,8 +78,12 @@ def _job(spec: Spec, read: dict[Any, datasets.Dataset]) -> Job:
     return Job(spec, dataset)
 
 
-def _labels(columns: Mapping[str, str | list[str]]) -> set[str]:
-    """The file's columns that were read as flags, or that may hold some."""
+def labels(columns: Mapping[str, str | Sequence[str]]) -> set[str]:
+    """The file's columns that were read as flags, or that may hold some: no prompt is filled with them.
+
+    >>> sorted(labels({"narrative": "text", "flag": "ipv", "withheld": ["coder_2"]}))
+    ['coder_2', 'ipv']
+    """
     flags = [held for part, held in columns.items() if "flag" in part or part == "withheld"]
     return {name for held in flags for name in ([held] if isinstance(held, str) else held)}
 
@@ -293,15 +297,11 @@ def _drift(hub: Hub, spec: Spec, experiment: int, earlier: Sequence[Row], *, new
         moved = [kind for column, kind in kinds.items() if was[column] != now[column]]
         changed = f"since v{len(same)} its {_listed(moved)} changed"
         warnings.append(f"{spec.name!r} now holds {len(same) + 1} versions: {changed}")
-    others = [other for other in hub.other_names(experiment) if _family(other) != _family(spec.name)]
+    own = families.stem(spec.name)
+    others = [other for other in hub.other_names(experiment) if families.stem(other) != own]
     if others:
         warnings.append(f"the same prompt text was run before as {', '.join(map(repr, others))}")
     return warnings
-
-
-def _family(name: str) -> str:
-    """The name of a matrix's entry, without its combination."""
-    return name.partition(" · ")[0]
 
 
 def _listed(words: Sequence[str]) -> str:

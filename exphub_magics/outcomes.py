@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import lazy_loader
 
-from exphub_magics import comparisons, evidence, listings, pairing, rereading, tries
+from exphub_magics import comparisons, counts, evidence, listings, pairing, rereading, tries
 from exphub_magics.errors import ConfigError
-from exphub_magics.hub import Hub, Row, holdings
+from exphub_magics.hub import Hub, Row, holdings, leases
 from exphub_magics.markup import TITLES, columns, decimal, interval
-from exphub_magics.parents import Parent, family, model
+from exphub_magics.parents import Parent, model
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from exphub_magics.intervals import Floats
 else:
     pd = lazy_loader.load("pandas")
 
-SHOWN = ("recall", "precision", "f1")
+SHOWN = ("recall", "precision", "specificity", "f1")  # all that a verdict may name is among them
 HEAD = ("parent", "this try", "difference", "95 % interval")
 NEWLY_WRONG, NEWLY_RIGHT, MOVED, STILL_WRONG, WRONG, SILENT = KINDS = (
     "newly wrong",
@@ -31,8 +32,8 @@ NEWLY_WRONG, NEWLY_RIGHT, MOVED, STILL_WRONG, WRONG, SILENT = KINDS = (
     "wrong, the parent has no answer",
     "no answer",
 )
-HISTORY = 20  # tries that are listed
 LISTED = 8  # ids named in a line
+READ = "This speaks of tries: some of these narratives may have been read in browse, in review or elsewhere."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class Outcome:
     """A try held against its parent.
 
     `points` are each side's metrics on the narratives that both have answered, `unseen` the comparison on those
-    of incidents that no earlier try was run on, `missing` the narratives that the parent has no result for.
+    of incidents that no earlier try was run on, `missing` the narratives that the parent has no result for, `runner`
+    who runs the try at this moment.
     """
 
     experiment: int
@@ -70,13 +72,17 @@ class Outcome:
     unseen: pairing.Comparison | None = None
     unseen_points: Mapping[str, tuple[float | None, float | None]] | None = None
     why_not: str | None = None
+    runner: str | None = None
 
     @property
     def state(self) -> str:
         """How far the try is."""
         if self.finished >= self.total:
             return f"all {self.total:,} narratives have their result"
-        return f"stopped: {self.finished:,} of {self.total:,} narratives have their result; try again for the rest"
+        so_far = f"{self.finished:,} of {self.total:,} narratives have their result"
+        if self.runner:
+            return f"being run: {so_far}; by {self.runner}"
+        return f"stopped: {so_far}; try again for the rest"
 
     @property
     def verdict(self) -> str:
@@ -122,7 +128,7 @@ class Outcome:
         against = f" against {self.against}" if self.against else ""
         table = columns(("", self.against or "", self.title, "difference", "95 % interval"), self.rows())
         lines = [f"{self.title}{against}: {self.state}", *self.differs, self.verdict, *([table] if self.pair else [])]
-        beyond = [self.beyond, columns(("", *HEAD), self.rows_beyond())] if self.unseen else []
+        beyond = [self.beyond, columns(("", *HEAD), self.rows_beyond()), READ] if self.unseen else []
         return "\n".join([*lines, *beyond, *self._listed()])
 
     def _listed(self) -> Iterator[str]:
@@ -160,7 +166,7 @@ def _wrong_first(found: pairing.Comparison) -> str:
 def outcome(hub: Hub, parent: Parent, experiment: int) -> Outcome:
     """Hold a try, or any experiment, against the parent."""
     record = hub.experiment(experiment)
-    reference, total, covered = _reference(hub, parent, experiment, record)
+    reference, total, covered = against(hub, parent, experiment, record)
     verdicts = {row["narrative_id"]: row for row in hub.verdicts(experiment)}
     before = {} if reference is None else {row["narrative_id"]: row for row in hub.verdicts(reference)}
     titles = {row["id"]: listings.title(row) for row in hub.names()}
@@ -172,6 +178,7 @@ def outcome(hub: Hub, parent: Parent, experiment: int) -> Outcome:
         "differs": _differing(parent, record),
         "cases": tuple(sorted(_cases(verdicts, before), key=lambda case: KINDS.index(case.kind))),
         "missing": total - covered,
+        "runner": leases.runner(hub, experiment),
     }
     if reference is None:
         return Outcome(**common, why_not=f"{parent.title} has no answer on these narratives")
@@ -181,7 +188,8 @@ def outcome(hub: Hub, parent: Parent, experiment: int) -> Outcome:
     except ConfigError as error:  # nothing in common, or a try that is its own parent
         why_not = "this is the parent itself" if reference == experiment else str(error)
         return Outcome(**common, why_not=why_not)
-    seen = holdings.asked_before(hub, experiment)
+    earlier = (row["id"] for row in tries.of(hub, parent) if row["id"] < experiment)
+    seen = holdings.asked_before(hub, experiment, earlier)
     return Outcome(
         **common,
         pair=pair,
@@ -191,7 +199,7 @@ def outcome(hub: Hub, parent: Parent, experiment: int) -> Outcome:
     )
 
 
-def _reference(hub: Hub, parent: Parent, experiment: int, record: Row) -> tuple[int | None, int, int]:
+def against(hub: Hub, parent: Parent, experiment: int, record: Row) -> tuple[int | None, int, int]:
     """The experiment with most of the parent's answers on a try's narratives, their number, and that of the answers."""
     found = _candidates(hub, parent, experiment, record)
     counted = [(*holdings.covered(hub, experiment, one), one) for one in found]
@@ -261,12 +269,14 @@ def _points(
     truth, first, second, _ = _columns(verdicts, before, without)
     common = [each for each in zip(truth, first, second, strict=True) if None not in each]
     sides = [_counted([(manual, flags[side]) for manual, *flags in common]) for side in (0, 1)]
-    return {name: (sides[0][name], sides[1][name]) for name in SHOWN}
+    return {name: (counts.value(name, sides[0]), counts.value(name, sides[1])) for name in SHOWN}
 
 
-def _counted(pairs: Sequence[tuple[bool | None, bool | None]]) -> dict[str, float | None]:
-    tp, fp, fn = (pairs.count(pair) for pair in ((True, True), (False, True), (True, False)))
-    return comparisons.points({"tp": tp, "fp": fp, "fn": fn})
+def _counted(pairs: Sequence[tuple[bool | None, bool | None]]) -> Floats:
+    """How many tp, fp, fn and tn there are."""
+    truth, said = ([pair[side] for pair in pairs] for side in (0, 1))
+    total: Floats = counts.cells(*counts.columns(truth, said)).sum(axis=0)
+    return total
 
 
 def _unseen(
@@ -325,62 +335,3 @@ def closer(hub: Hub, experiment: int, reference: int | None, narrative: str) -> 
         tuple(evidence.parts(rational, row["narrative_text"])),
         was.get("rational") or "",
     )
-
-
-# --- all tries --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try in a line of the history; what is newly right and wrong is None where the parent has no answer."""
-
-    experiment: int
-    version: int
-    started: str
-    model: str
-    finished: int
-    total: int
-    points: Mapping[str, float | None]
-    newly_right: int | None
-    newly_wrong: int | None
-
-
-def history(hub: Hub, parent: Parent) -> tuple[list[Attempt], int]:
-    """The latest tries on the parent's data, the newest first, and how many there are in all."""
-    rows = tries.of(hub, parent)
-    return [_attempt(hub, parent, row) for row in reversed(rows[-HISTORY:])], len(rows)
-
-
-def _attempt(hub: Hub, parent: Parent, row: Row) -> Attempt:
-    record = hub.experiment(row["id"])
-    reference, _, _ = _reference(hub, parent, row["id"], record)
-    said = holdings.tried(hub, row["id"], reference)
-    return Attempt(
-        row["id"],
-        row["version"],
-        said["start_time"],
-        listings.model(record),
-        said["finished"],
-        said["total_narratives"],
-        comparisons.points(said),
-        said["newly_right"],
-        said["newly_wrong"],
-    )
-
-
-def told(hub: Hub, parent: Parent) -> str:
-    """The parent and its tries as a terminal shows them."""
-    attempts, n = history(hub, parent)
-    head = ("try", "narratives", "recall", "precision", "F1", "newly wrong", "newly right")
-    rows = [
-        (
-            str(one.version),
-            f"{one.finished:,} of {one.total:,}",
-            *(decimal(one.points[name]) for name in SHOWN),
-            *("–" if moved is None else f"{moved:,}" for moved in (one.newly_wrong, one.newly_right)),
-        )
-        for one in attempts
-    ]
-    table = ["", columns(head, rows)] if rows else []
-    opens = f"the studio opens in a notebook: %exphub studio {shlex.quote(family(parent.spec.name))}"
-    return "\n".join([str(parent), "1 try so far" if n == 1 else f"{n:,} tries so far", *table, "", opens])

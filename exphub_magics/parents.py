@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exphub_magics import configs, datasets, holdings, listings, prompts, rereading, specs
+from exphub_magics import configs, datasets, families, holdings, listings, prompts, rereading, specs
 from exphub_magics.hub import Hub
+from exphub_magics.hub import holdings as held
 from exphub_magics.specs import SAMPLE, Spec
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TRY, AGAIN = " · try", " · parent"  # a prompt that is tried; a parent's prompt run on the narratives of a try
 FOLDER, BEGINNING, UNNAMED = "prompts", "baseline", "example"
 EXAMPLE = "Is there evidence that the decedent was physically abused or threatened by a current or former partner?"
 ENDINGS = (".txt", ".md", ".prompt")
@@ -32,21 +32,17 @@ class Parent:
     @property
     def name(self) -> str:
         """The name that its tries are versions of."""
-        return f"{family(self.spec.name)}{TRY}"
+        return f"{self.family}{families.TRY}"
+
+    @property
+    def family(self) -> str:
+        """The name that the parent and its tries have in common."""
+        return families.family(self.spec.name, trial=self.spec.trial)
 
     def __str__(self) -> str:
         profile = self.dataset.profile
         over = f"{self.dataset.name}, {profile.narratives:,} narratives of {profile.incidents:,} incidents"
         return f"{self.title} · {model(self.spec)} · {over}"
-
-
-def family(name: str) -> str:
-    """The name without what a try adds to it.
-
-    >>> family("baseline · try"), family("baseline")
-    ('baseline', 'baseline')
-    """
-    return name.removesuffix(TRY).removesuffix(AGAIN)
 
 
 def model(spec: Spec) -> str:
@@ -97,8 +93,8 @@ def _experiment(hub: Hub, name: str | None) -> int | None:
     """The experiment that is meant; None where a file is, or where there is none."""
     rows = hub.names()
     if name is None:
-        own = [row["id"] for row in rows if family(row["name"]) == row["name"]]
-        return int(own[-1]) if own else None
+        own = {row["id"] for row in rows} - held.trials(hub)
+        return max(own, default=None)
     # A file comes before a name that only begins so: the tries of a file's prompt do.
     named = any(name in (row["name"], listings.title(row)) for row in rows)
     return hub.find(name) if named or (name != UNNAMED and _file(name) is None) else None

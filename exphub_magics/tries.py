@@ -1,6 +1,7 @@
 """A prompt that is tried: against which parent, on which narratives, by which model, and what that costs.
 
-A try is an experiment like any other, so each is kept and counted. It is named after its parent, `baseline · try`.
+A try is an experiment like any other, so each is kept and counted. It is named after its parent, `baseline.try`: typed
+on any keyboard, and no quotes needed. An experiment that somebody has called so is not one of them.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
-from exphub_magics import bills, budgets, builtin, experiments, prompts, rereading, specs
+from exphub_magics import bills, budgets, builtin, experiments, families, prompts, rereading, specs
 from exphub_magics.errors import ConfigError
 from exphub_magics.hub import Hub, Row
 from exphub_magics.hub import holdings as held
 from exphub_magics.narratives import Narrative
-from exphub_magics.parents import AGAIN, Parent, family
+from exphub_magics.parents import Parent
 from exphub_magics.specs import BUILTIN, Spec
 
 SIZE = 50  # narratives of a try, where a model has to be paid or waited for
@@ -63,8 +64,8 @@ def latest(hub: Hub, parent: Parent) -> int | None:
 
 def of(hub: Hub, parent: Parent) -> list[Row]:
     """The tries on the parent's data, in their order."""
-    here = held.experiments_on(hub, parent.dataset.sha256)
-    return [row for row in hub.names() if row["name"] == parent.name and row["id"] in here]
+    here, names = held.trials(hub, parent.dataset.sha256), families.tries(parent.family)
+    return [row for row in hub.names() if row["name"] in names and row["id"] in here]
 
 
 def job(parent: Parent, text: str, **settings: Any) -> experiments.Job:
@@ -85,7 +86,7 @@ def job(parent: Parent, text: str, **settings: Any) -> experiments.Job:
 def again(parent: Parent, attempt: Spec) -> experiments.Job:
     """The parent's own prompt and model on the narratives of a try."""
     drawn = {key: getattr(attempt, key) for key in ("sample", "seed", "stratified")}
-    return _job(parent, replace(parent.spec, name=f"{family(parent.spec.name)}{AGAIN}", **drawn))
+    return _job(parent, replace(parent.spec, name=f"{parent.family}{families.AGAIN}", **drawn))
 
 
 def again_of(hub: Hub, parent: Parent, experiment: int) -> experiments.Job:
@@ -99,14 +100,8 @@ def _job(parent: Parent, spec: Spec) -> experiments.Job:
         spec = replace(spec, sample=None, stratified=False)
     spec = specs.complete(replace(spec, repeat=1, notes=None, trial=True))
     facts = dataset.narratives[0].facts if dataset.narratives else {}
-    prompts.check_slots(spec.prompt, facts, labels=_labels(dataset.profile.columns))
+    prompts.check_slots(spec.prompt, facts, labels=experiments.labels(dataset.profile.columns))
     return experiments.Job(spec, dataset)
-
-
-def _labels(columns: Mapping[str, str | Sequence[str]]) -> set[str]:
-    """The file's columns that were read as flags, or that may hold some."""
-    flags = [named for part, named in columns.items() if "flag" in part or part == "withheld"]
-    return {name for named in flags for name in ([named] if isinstance(named, str) else named)}
 
 
 def wording(old: str, new: str) -> tuple[prompts.Change, ...]:

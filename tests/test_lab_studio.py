@@ -68,7 +68,7 @@ def test_four_actions_lead_from_an_opened_notebook_to_the_flips_and_a_restart_lo
     expect(output).to_contain_text("50 narratives: costs nothing")
     append(notebook, output, MORE)  # 2: edit
     notebook.page.keyboard.press("Control+Enter")  # 3: try
-    expect(output).to_contain_text("example · try@1 against example · parent@1")
+    expect(output).to_contain_text("example.try@1 against example.parent@1")
     expect(output.get_by_role("rowheader", name="newly", exact=False).first).to_be_visible()
     expect(output.get_by_role("row", name="recall .")).to_be_visible()
     assert notebook.page.evaluate("() => document.activeElement.tagName") == "TEXTAREA", "the focus was lost"
@@ -98,7 +98,7 @@ def test_four_actions_lead_from_an_opened_notebook_to_the_flips_and_a_restart_lo
     output = notebook.run(1)
     expect(output).to_contain_text("A draft of")
     expect(prompt_in(output)).to_have_value(f"{PROMPT}{MORE} {{{{ narrativ }}}}")
-    expect(output).to_contain_text("example · try@1 against example · parent@1")
+    expect(output).to_contain_text("example.try@1 against example.parent@1")
     output.get_by_role("button", name="Back to the parent’s text").click()
     expect(prompt_in(output)).to_have_value(PROMPT)
     output.get_by_role("button", name="Take the text before that").click()
@@ -147,7 +147,7 @@ def test_a_try_goes_on_while_other_cells_work_and_a_stopped_one_shows_what_it_ha
         time.sleep(0.05)
     output.get_by_role("button", name="Stop").click()
     expect(output).to_contain_text("stopped:", timeout=15_000)
-    expect(output).to_contain_text("first · try@1 against first@1")
+    expect(output).to_contain_text("first.try@1 against first@1")
     stopped = len(endpoint.requests)
     time.sleep(1)
     assert len(endpoint.requests) == stopped, "it goes on asking after it was stopped"
@@ -169,7 +169,7 @@ def test_a_try_goes_on_while_other_cells_work_and_a_stopped_one_shows_what_it_ha
     expect(output.locator("ins").first).to_contain_text("And later.")
     expect(output.locator(".exphub-line")).to_be_empty()
     with Hub.open(opened.hub) as hub:
-        assert drafts.find(hub, "first · try").text.endswith("And later.")
+        assert drafts.find(hub, "first.try").text.endswith("And later.")
 
 
 def test_a_narrative_of_a_megabyte_is_shown_from_its_beginning(opened, lab_folder):

@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 
 from endpoint import answer, completion
-from exphub_magics import comparisons, experiments, outcomes, parents, prompts, tries
+from exphub_magics import comparisons, experiments, histories, outcomes, parents, prompts, tries
 from exphub_magics.background import Background
 from exphub_magics.errors import ConfigError
 from exphub_magics.specs import Spec
@@ -28,7 +28,7 @@ def partner(hub):
 def test_a_try_is_held_against_its_parent_as_compare_does_it(hub, partner):
     number = go(hub, tries.job(partner, MORE))
     found = outcomes.outcome(hub, partner, number)
-    (pair,) = comparisons.compare(hub, ["partner@1", "partner · try@1"]).pairs
+    (pair,) = comparisons.compare(hub, ["partner@1", "partner.try@1"]).pairs
     assert found.pair == pair
     moved = Counter(case.kind for case in found.cases)
     assert (moved["newly wrong"], moved["newly right"]) == (len(pair.newly_wrong), len(pair.newly_right))
@@ -43,9 +43,10 @@ def test_a_try_is_held_against_its_parent_as_compare_does_it(hub, partner):
     assert found.verdict.startswith(
         "of 1,095 labelled narratives that both have answered: 79 newly wrong, 21 newly right"
     )
+    assert {row[0] for row in found.rows()} >= {"recall", "precision", "specificity"}  # what a verdict names is there
     assert found.missing == 0
     assert found.unseen is None  # no earlier try
-    assert str(found).splitlines()[0] == ("partner · try@1 against partner@1: all 1,119 narratives have their result")
+    assert str(found).splitlines()[0] == ("partner.try@1 against partner@1: all 1,119 narratives have their result")
     assert len(found.flips) == len(found.cases)
 
 
@@ -60,8 +61,9 @@ def test_what_no_earlier_try_was_run_on_is_told_apart(hub, partner):
     assert found.beyond.startswith(
         f"of the {found.unseen.n_common:,} among them of incidents that no earlier try was run on"
     )
-    assert [row[0] for row in found.rows_beyond()] == ["recall", "precision", "F1"]
+    assert [row[0] for row in found.rows_beyond()] == ["recall", "precision", "specificity", "F1"]
     assert found.rows_beyond() != found.rows()
+    assert outcomes.READ in str(found)
     assert outcomes.outcome(hub, partner, sampled).unseen is None
 
 
@@ -86,7 +88,7 @@ def test_where_the_parent_has_no_answer_that_is_said_and_can_be_put_right(hub):
     assert {case.kind for case in found.cases} == {"wrong, the parent has no answer"}
     go(hub, tries.again_of(hub, elsewhere, number))
     found = outcomes.outcome(hub, elsewhere, number)
-    assert (found.missing, found.against) == (0, "example · parent@1")
+    assert (found.missing, found.against) == (0, "example.parent@1")
     assert found.pair is not None
 
 
@@ -111,6 +113,10 @@ def test_a_stopped_try_shows_what_it_has_and_what_failed_is_listed(hub, demo, sc
     run = Background.start(tmp_path / "hub.db", tries.job(parent, MORE, **served))
     while run.progress.asked < 2:
         time.sleep(0.02)
+    running = outcomes.outcome(hub, parent, tries.latest(hub, parent))
+    assert f"{running.finished} of 10 narratives have their result; by " in running.state
+    assert running.state.startswith("being run: ")
+    assert " on this machine, since " in running.state
     run.stop()
     run.wait()
     endpoint.delay = 0
@@ -158,51 +164,18 @@ def test_a_narrative_is_shown_with_both_answers_and_what_is_quoted(hub, partner)
         outcomes.closer(hub, found.experiment, found.reference, "x")
 
 
-def test_the_history_counts_what_the_outcomes_do(hub, partner):
-    numbers = [go(hub, tries.job(partner, MORE, sample=size)) for size in (50, None)]
-    lines, n = outcomes.history(hub, partner)
-    assert ([line.experiment for line in lines], n) == ([*reversed(numbers)], 2)
-    for line in lines:
-        pair = outcomes.outcome(hub, partner, line.experiment).pair
-        assert (line.newly_right, line.newly_wrong) == (len(pair.newly_right), len(pair.newly_wrong))
-        row = next(row for row in hub.leaderboard() if row["id"] == line.experiment)
-        assert line.points == comparisons.points(row)
-
-
-def test_a_terminal_is_told_the_tries_and_where_the_studio_opens(hub, partner):
-    assert outcomes.told(hub, partner).splitlines()[1] == "0 tries so far"
-    go(hub, tries.job(partner, MORE, sample=50))
-    told = outcomes.told(hub, partner)
-    assert told.splitlines()[1] == "1 try so far"
-    assert "50 of 50" in told
-    assert told.endswith("the studio opens in a notebook: %exphub studio partner")
-
-
 def test_other_narratives_of_the_same_ids_are_compared_nowhere(hub, demo):
     go(hub, Spec("first", prompts.parse(PROMPT), data=demo))
     go(hub, tries.job(parents.parent(hub), MORE))
     corrected = demo.assign(narrative="V was found at home. " + demo["narrative"])
     parent = parents.parent(hub, "first", data=corrected)
     assert parent.experiment is not None
-    assert (outcomes.history(hub, parent), tries.latest(hub, parent)) == (([], 0), None)
+    assert (histories.history(hub, parent), tries.latest(hub, parent)) == (([], 0), None)
     attempt = tries.job(parent, MORE)
     assert tries.reference(hub, parent, attempt.spec, tries.drawn(hub, attempt).ids) == tries.Reference(None, 10)
     found = outcomes.outcome(hub, parent, go(hub, attempt))
     assert (found.reference, found.missing, found.pair) == (None, 10, None)
     go(hub, tries.again_of(hub, parent, found.experiment))
     found = outcomes.outcome(hub, parent, found.experiment)
-    assert (found.against, found.missing) == ("first · parent@1", 0)
+    assert (found.against, found.missing) == ("first.parent@1", 0)
     assert outcomes.outcome(hub, parent, 2).reference is None  # a try on the data of before
-
-
-def test_the_history_and_an_outcome_hold_a_try_against_the_same_experiment(hub, demo):
-    go(hub, Spec("first", prompts.parse(PROMPT), data=demo, sample=3))
-    parent = parents.parent(hub)
-    number = go(hub, tries.job(parent, "Does the narrative mention a parking place?", sample=None))
-    go(hub, tries.again_of(hub, parent, number))
-    found = outcomes.outcome(hub, parent, number)
-    assert found.against == "first · parent@1"
-    ((line,), _) = outcomes.history(hub, parent)
-    counts = found.counts()
-    assert (line.newly_right, line.newly_wrong) == (counts.get("newly right", 0), counts.get("newly wrong", 0))
-    assert line.newly_wrong > 0

@@ -19,7 +19,7 @@ def test_without_a_name_it_is_the_latest_experiment_with_the_data_that_the_hub_h
     run(hub, "first", demo)
     number = run(hub, "second", demo, sample=5)
     found = parents.parent(hub)
-    assert (found.title, found.experiment, found.name) == ("second@1", number, "second · try")
+    assert (found.title, found.experiment, found.name) == ("second@1", number, "second.try")
     assert (found.spec.sample, len(found.dataset.narratives)) == (5, 10)
     assert str(found) == "second@1 · builtin rules-1 · frame, 10 narratives of 6 incidents"
 
@@ -28,8 +28,8 @@ def test_tries_are_no_parents_unless_they_are_named(hub, demo):
     run(hub, "first", demo)
     list(experiments.run(hub, tries.job(parents.parent(hub), f"{PROMPT} Only physical violence.")))
     assert parents.parent(hub).title == "first@1"
-    found = parents.parent(hub, "first · try@1")
-    assert (found.title, found.name) == ("first · try@1", "first · try")
+    found = parents.parent(hub, "first.try@1")
+    assert (found.title, found.name) == ("first.try@1", "first.try")
 
 
 def test_a_name_is_understood_as_everywhere(hub, demo):
@@ -50,7 +50,7 @@ def test_a_file_in_prompts_is_a_parent_that_was_never_run(hub, demo):
     Path("prompts").mkdir()
     Path("prompts/strict.txt").write_text("Only physical violence by a partner counts.\n")
     found = parents.parent(hub, "strict", data=demo)
-    assert (found.title, found.name, found.experiment) == ("prompts/strict.txt", "strict · try", None)
+    assert (found.title, found.name, found.experiment) == ("prompts/strict.txt", "strict.try", None)
     assert found.spec.prompt.text == "Only physical violence by a partner counts."
     list(experiments.run(hub, tries.job(found, PROMPT)))  # whose name begins as the file's
     assert parents.parent(hub, "strict").title == "prompts/strict.txt"

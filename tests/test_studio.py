@@ -60,10 +60,10 @@ def test_a_try_shows_what_moved_and_is_kept(run):
     found = done(panel, OTHER)
     shown = panel.shown["outcome"]
     assert shown["cases"][0]["kind"] == "newly wrong"
-    assert (shown["title"], shown["against"], shown["verdict"]) == ("first · try@1", "first@1", found.verdict)
+    assert (shown["title"], shown["against"], shown["verdict"]) == ("first.try@1", "first@1", found.verdict)
     assert panel.shown["case"]["narrative_id"] == shown["cases"][0]["narrative_id"]
     assert (panel.shown["running"], panel.moving) == (False, "")
-    assert names() == ["first", "first · try"]
+    assert names() == ["first", "first.try"]
     assert panel.summary.splitlines()[1] == "1 try so far"
     json.dumps(panel.shown)  # what the page gets is plain
 
@@ -134,21 +134,21 @@ def test_what_was_written_is_not_pushed_out_by_texts_that_are_at_hand_anyway(run
 def test_a_parent_that_was_never_run_is_run_on_the_same_narratives_where_that_costs_nothing(demo):
     panel = opened(data=demo)
     found = done(panel, OTHER, sample=6)
-    assert (found.missing, found.against) == (0, "example · parent@1")
-    assert names() == ["example · parent", "example · try"]
+    assert (found.missing, found.against) == (0, "example.parent@1")
+    assert names() == ["example.parent", "example.try"]
 
 
 def test_a_parent_that_has_to_be_paid_is_run_when_that_is_asked_for(demo, slow):
     Path("mine.txt").write_text(PROMPT)
     panel = opened(name="mine.txt", data=demo, **slow.served)
     found = done(panel, OTHER, sample=6)
-    assert names() == ["mine · try"]
+    assert names() == ["mine.try"]
     assert found.missing == 6
     asked = len(slow.requests)
     assert panel.shown["outcome"]["price"].startswith("about ")
     panel.do("parent")
     found = panel.wait(30)
-    assert (found.missing, found.title) == (0, "mine · try@1")
+    assert (found.missing, found.title) == (0, "mine.try@1")
     assert len(slow.requests) > asked
 
 
@@ -169,7 +169,7 @@ def test_a_try_that_is_stopped_shows_what_it_has_and_another_asks_the_rest(run, 
     assert (panel.shown["note"], panel.shown["running"]) == ("", False)
     slow.delay = 0
     assert done(panel, OTHER).finished == 10
-    assert names() == ["first", "first · try"]
+    assert names() == ["first", "first.try"]
 
 
 def test_a_text_that_is_tried_during_a_run_is_kept_and_not_run(run, slow):
@@ -181,10 +181,10 @@ def test_a_text_that_is_tried_during_a_run_is_kept_and_not_run(run, slow):
     assert "is being run" in panel.problem
     assert panel.shown["text"] == f"{OTHER} More."  # by which the page knows that it is kept
     with Hub.open("own.db") as hub:
-        assert drafts.find(hub, "first · try").text == f"{OTHER} More."
+        assert drafts.find(hub, "first.try").text == f"{OTHER} More."
     panel.do("stop")
     panel.wait(30)
-    assert names() == ["first", "first · try"]
+    assert names() == ["first", "first.try"]
 
 
 def test_a_stop_during_the_parents_run_starts_no_try(demo, monkeypatch):
@@ -192,13 +192,13 @@ def test_a_stop_during_the_parents_run_starts_no_try(demo, monkeypatch):
     said = threading.Event()
     monkeypatch.setattr(panel, "_see", lambda run: [run.wait(30), said.wait(30)])  # looks when both have been
     panel.do("try", text=OTHER, sample=6)
-    assert panel.run.name == "example · parent"
+    assert panel.run.name == "example.parent"
     panel.run.wait(30)  # there is nothing left to stop but the try
     panel.do("stop")
     said.set()
     panel.wait(30)
-    assert (names(), panel.shown["running"]) == (["example · parent"], False)
-    assert done(panel, OTHER, sample=6).against == "example · parent@1"
+    assert (names(), panel.shown["running"]) == (["example.parent"], False)
+    assert done(panel, OTHER, sample=6).against == "example.parent@1"
 
 
 def test_a_text_that_a_locked_hub_could_not_keep_is_not_shown_as_kept(run, monkeypatch):
@@ -258,13 +258,13 @@ def test_an_earlier_try_is_shown_again_and_can_become_the_parent(run):
     done(panel, "Does the narrative mention a door?")
     panel.do("recall", experiment=2)
     assert (panel.shown["outcome"]["title"], panel.shown["text"]) == (
-        "first · try@1",
+        "first.try@1",
         "Does the narrative mention a door?",
     )
     panel.do("adopt")
-    assert panel.shown["parent"]["title"] == "first · try@1"
+    assert panel.shown["parent"]["title"] == "first.try@1"
     panel.do("recall", experiment=3)
-    assert panel.shown["outcome"]["against"] == "first · try@1"
+    assert panel.shown["outcome"]["against"] == "first.try@1"
     panel.do("recall", experiment=1)
     assert "none of the tries" in panel.problem
 
@@ -336,7 +336,7 @@ def test_drafts_of_several_parents_do_not_mix(run):
     one.do("draft", text="one")
     two.do("draft", text="two")
     with Hub.open("own.db") as hub:
-        assert [drafts.find(hub, f"{name} · try").text for name in ("first", "second")] == ["one", "two"]
+        assert [drafts.find(hub, f"{name}.try").text for name in ("first", "second")] == ["one", "two"]
 
 
 def test_a_hub_that_is_gone_is_said_in_the_panel(run):

@@ -27,7 +27,7 @@ def test_a_try_is_an_experiment_of_the_parents_family_and_no_other_warns_of_it(h
     *_, last = experiments.run(hub, job)
     assert last.warnings == ()
     go(hub, tries.job(parent, f"{PROMPT} Fear counts."))
-    assert [row["name"] for row in hub.names()] == ["first", "first · try", "first · try"]
+    assert [row["name"] for row in hub.names()] == ["first", "first.try", "first.try"]
     assert tries.latest(hub, parent) == 3
 
 
@@ -86,7 +86,7 @@ def test_the_parents_answers_are_looked_for_where_they_are(hub, parent, demo):
     attempt = tries.job(elsewhere, "Was V afraid?", sample=4)
     assert tries.reference(hub, elsewhere, attempt.spec, ids) == tries.Reference(None, 4)
     number = go(hub, tries.again(elsewhere, attempt.spec))
-    assert hub.names()[-1]["name"] == "file · parent"
+    assert hub.names()[-1]["name"] == "file.parent"
     assert tries.reference(hub, elsewhere, attempt.spec, ids) == tries.Reference(number, 0)
 
 

@@ -39,6 +39,11 @@ def experiments_on(storage: Storage, sha256: str) -> set[int]:
     return {row["id"] for row in storage.read("experiments_on", sha256=sha256)}
 
 
+def trials(storage: Storage, sha256: str | None = None) -> set[int]:
+    """The tries, and the parents' prompts run on their narratives: over a dataset, or over any."""
+    return {row["id"] for row in storage.read("trials", sha256=sha256)}
+
+
 def drawn(storage: Storage, sha256: str, *, sample: int, seed: int, fingerprint: str) -> list[str]:
     """The narratives of a stratified sample that was drawn before, whatever labels were corrected since.
 
@@ -70,9 +75,10 @@ def tried(storage: Storage, experiment: int, reference: int | None) -> Row:
     return storage.read("tried", experiment=experiment, reference=reference)[0]
 
 
-def asked_before(storage: Storage, experiment: int) -> set[str]:
-    """The narratives that earlier experiments of the same name and dataset were run on."""
-    return {row["narrative_id"] for row in storage.read("asked_before", experiment=experiment)}
+def asked_before(storage: Storage, experiment: int, others: Iterable[int]) -> set[str]:
+    """The narratives of an experiment's dataset whose incidents the others ask about."""
+    rows = storage.read("asked_before", experiment=experiment, others=json.dumps(list(others)))
+    return {row["narrative_id"] for row in rows}
 
 
 def case(storage: Storage, experiment: int, narrative: str) -> Row | None:

@@ -237,6 +237,15 @@ class Lease:
         return "".join(f"{row['name']}@{row['version']}" for row in named) or f"experiment {self.experiment}"
 
 
+def runner(storage: Storage, experiment: int) -> str | None:
+    """Who runs an experiment at this moment, and since when; None where nobody does, or whoever did is gone.
+
+    One on another machine that has been quiet for a minute may be gone: the words hold the last sign of life.
+    """
+    holders = [Holder.of(row) for row in storage.read("lease_of", experiment=experiment)]
+    return next((str(holder) for holder in holders if holder.fate != "gone"), None)
+
+
 def _is_live(token: str) -> bool:
     thread = _live.get(token)
     return thread is not None and thread.is_alive()

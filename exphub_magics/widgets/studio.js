@@ -256,6 +256,7 @@ const outcomeParts = (page, ask) => ([found, note, running]) => {
     found.rows.length ? numbers(found.rows) : null,
     found.beyond ? element("p", { class: "exphub-verdict" }, found.beyond) : null,
     found.beyond ? numbers(found.rows_beyond) : null,
+    found.read ? element("p", {}, found.read) : null,
     found.missing ? element("p", {}, `The parent has no answer on ${many} of these narratives. `, button("complete", `Run the parent on them too (${found.price})`, "parent")) : null,
     element(
       "p",
@@ -374,7 +375,7 @@ const historyParts = (page, ask) => ([history, tries, current, running]) =>
                   element(
                     "button",
                     { id: page.id(`try-${one.experiment}`), type: "button", "aria-pressed": String(one.experiment === current), disabled: running, onclick: () => ask("recall", { experiment: one.experiment }) },
-                    `try ${one.version}`,
+                    one.called,
                   ),
                 ),
                 element("td", {}, clock(one.started)),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from exphub_magics import builtin, experiments, outcomes, parents, promptfiles, prompts, specs, tries
+from exphub_magics import builtin, experiments, histories, outcomes, parents, promptfiles, prompts, specs, tries
 from exphub_magics.background import Background, started
 from exphub_magics.errors import ConfigError, ExphubError
 from exphub_magics.hub import Hub, drafts
@@ -116,7 +116,7 @@ class Studio(Panel):
 
     def _refresh(self, hub: Hub, experiment: int | None) -> None:
         """Read from the hub what only a run, or another parent, changes."""
-        self.attempts, self.tried = outcomes.history(hub, self.parent)
+        self.attempts, self.tried = histories.history(hub, self.parent)
         self.outcome = None if experiment is None else outcomes.outcome(hub, self.parent, experiment)
         self.tried_prompt = "" if experiment is None else hub.experiment(experiment)["prompt_text"]
         self.price = ""
@@ -145,7 +145,7 @@ class Studio(Panel):
             "history": [asdict(one) for one in self.attempts],
             "tries": self.tried,
             "saved": self.saved,
-            "file": parents.family(self.parent.spec.name).replace("/", "-"),
+            "file": self.parent.family.replace("/", "-"),
         }
 
     def _check(self, hub: Hub) -> dict[str, Any]:
@@ -168,7 +168,7 @@ class Studio(Panel):
                 "asked": len(drawn.ids),
                 "cost": asdict(cost),
                 "missing": reference.missing,
-                "cell": promptfiles.cell(parents.family(self.parent.spec.name), job.spec, self._named()),
+                "cell": promptfiles.cell(self.parent.family, job.spec, self._named()),
             }
         except ConfigError as error:
             return known | {"problem": str(error)}
@@ -196,6 +196,7 @@ class Studio(Panel):
             "against": found.against,
             "adoptable": found.experiment not in (self.parent.experiment, found.reference),
             "done": found.finished >= found.total,
+            "read": outcomes.READ if found.beyond else "",
             "differs": list(found.differs),
             "rows": found.rows(),
             "rows_beyond": found.rows_beyond(),
