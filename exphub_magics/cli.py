@@ -487,7 +487,7 @@ def _spec(session: Session, said: dict[str, Any]) -> specs.Spec:
         raise ConfigError(f"--model {said['model_name']} needs --provider NAME or --base-url URL")
     data = session.frames.get(source, source)
     given = {"data": data, "data_name": source if source in session.frames else None, "provider": provider}
-    return specs.complete(specs.Spec(prompt=prompt, **{**said, **given}))
+    return specs.Spec(prompt=prompt, **{**said, **given})
 
 
 def _prompt(session: Session, file: str | None) -> prompts.Prompt:

@@ -21,7 +21,7 @@ from exphub_magics.interrupts import steps
 from exphub_magics.markup import counted
 from exphub_magics.nodes import Problem
 from exphub_magics.progress import Progress
-from exphub_magics.specs import Spec
+from exphub_magics.specs import Spec, complete
 
 AGAIN = ("salvaged", "refused", "ok")
 
@@ -35,13 +35,13 @@ class Job:
 
 
 def prepare(specs: Iterable[Spec]) -> list[Job]:
-    """Read the specs' datasets and check their slots, before anything is asked or written.
+    """Check the specs' values, read their datasets and check their slots, before anything is asked or written.
 
     Raises:
         DatasetError, ConfigError: for the first spec that cannot be run.
     """
     read: dict[Any, datasets.Dataset] = {}
-    return [_job(spec, read) for spec in specs]
+    return [_job(complete(spec), read) for spec in specs]
 
 
 def prepare_file(configuration: Configuration) -> list[Job]:

@@ -224,8 +224,11 @@ def _url_problem(spec: Spec) -> str | None:
         return None
     if spec.provider == BUILTIN:
         return "the builtin model has no base_url: name the provider that listens there"
-    if "@" in re.split(r"[/?#]", spec.base_url.partition("//")[2])[0]:
+    # Before the address is named in a message: a slip in its beginning makes a password a part of its path.
+    if "@" in spec.base_url:
         return "base_url holds a user name or password: put the key into a variable, api_key_env"
+    if "?" in spec.base_url or "#" in spec.base_url:
+        return "base_url goes on behind ? or #, which no call can send: a key goes into a variable, api_key_env"
     if not _is_address(spec.base_url):
         return f"base_url {spec.base_url!r} is no address: write for example http://127.0.0.1:8000/v1"
     return None

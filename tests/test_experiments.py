@@ -351,3 +351,11 @@ def test_a_run_that_was_stopped_gives_its_lease_back_at_once(hub, demo, scripted
     with pytest.raises(KeyboardInterrupt):
         experiments.follow(hub, experiments.prepare([spec])[0], stop)
     assert hub.under_way() == []
+
+
+def test_a_spec_from_python_is_checked_as_one_from_a_cell(hub, demo):
+    spec = specs.Spec("first", prompts.parse("Was V hurt?"), data=demo, provider="mine", model_name="m")
+    with pytest.raises(ConfigError, match="holds a user name or password") as refused:
+        list(experiments.run(hub, replace(spec, base_url="http://me:secret@127.0.0.1:1/v1")))
+    assert "secret" not in str(refused.value)
+    assert hub.names() == []
