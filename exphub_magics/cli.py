@@ -16,6 +16,7 @@ from click.shell_completion import CompletionItem
 
 from exphub_magics import (
     cards,
+    cells,
     comparisons,
     completions,
     configs,
@@ -32,19 +33,17 @@ from exphub_magics import (
     parents,
     pins,
     places,
-    prompts,
     queues,
     repeats,
     reports,
     rereading,
     reviewing,
-    specs,
     tries,
 )
 from exphub_magics.background import Background, started
 from exphub_magics.configs import Configuration
-from exphub_magics.errors import ConfigError, named, unknown
-from exphub_magics.hub import selections, where
+from exphub_magics.errors import ConfigError, unknown
+from exphub_magics.hub import selections
 from exphub_magics.options import Session
 
 if TYPE_CHECKING:
@@ -59,14 +58,15 @@ else:
     boards = lazy_loader.load("exphub_magics.boards", suppress_warning=True)  # the package is there already
     studios = lazy_loader.load("exphub_magics.widgets.studio", suppress_warning=True)  # widgets is there already
 
-EXPERIMENT_EXAMPLE = "%%experiment baseline --data sample"
-
 
 @click.group(cls=options.Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @options.DB
 @click.version_option(package_name="exphub")
 def cli() -> None:
     """Ask a language model the same question about every narrative, and know how far to trust the answers."""
+
+
+cli.add_command(cells.experiment)
 
 
 @cli.command()
@@ -124,7 +124,9 @@ def run(
         if any(job.spec.repeat > 1 for job in jobs):
             session.beside = repeats.Repeats(repeats.table(hub, numbers))
         board = comparisons.leaderboard(hub)
-        return boards.Board(board[board["id"].isin(numbers)].reset_index(drop=True))
+        board = board[board["id"].isin(numbers)].reset_index(drop=True)
+        session.failed = int(board["failed"].sum())
+        return boards.Board(board)
 
 
 def _narrowed(configuration: Configuration, only: Sequence[str], said: dict[str, Any]) -> Configuration:
@@ -402,115 +404,9 @@ def label(session: Session, /, file: str, **said: Any) -> labelling.Labelled:
         return labelling.label(hub, session.frames.get(file, file), **said)
 
 
-# --- the cell ---------------------------------------------------------------------------------------------
-
-
-@click.command(name="experiment", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("name", shell_complete=completions.names)
-@click.option(
-    "--data",
-    metavar="FILE|FRAME",
-    shell_complete=completions.datasets,
-    help="The dataset: a file, a DataFrame variable, or sample.",
-)
-@options.COLUMNS
-@click.option(
-    "--model",
-    "model_name",
-    metavar="NAME",
-    shell_complete=completions.models,
-    help="The model; rules-1, the builtin one, by default.",
-)
-@click.option(
-    "--provider",
-    metavar="NAME",
-    shell_complete=completions.providers,
-    help=f"Who serves it: {', '.join(specs.ENDPOINTS)}, or any with --base-url.",
-)
-@click.option("--base-url", metavar="URL", help="Where it is served.")
-@click.option("--api-key-env", metavar="VARIABLE", help="The variable that holds the key; never the key itself.")
-@click.option("--author", metavar="NAME")
-@options.SAMPLE
-@options.STRATIFIED
-@options.SEED
-@click.option("--temperature", type=float, metavar="T")
-@click.option(
-    "--reasoning-effort",
-    metavar="E",
-    shell_complete=completions.efforts,
-    help=f"One of {', '.join(specs.EFFORTS)}.",
-)
-@click.option("--max-tokens", type=click.IntRange(1), metavar="N")
-@click.option("--repeat", type=click.IntRange(1), metavar="K", help="A deliberate repeat, asked anew.")
-@options.CONCURRENCY
-@options.MAX_COST
-@click.option("--background", is_flag=True, help="Return a handle at once, and let other cells work meanwhile.")
-@click.option("--notes", metavar="TEXT")
-@click.option(
-    "--prompt-file",
-    metavar="FILE",
-    shell_complete=completions.prompt_files,
-    help="Take the prompt from a file, such as prompts/indicators.txt, and leave the cell empty.",
-)
-@click.option("--as", "variable", metavar="VARIABLE", help="Name the scorecard.")
-@options.DB
-@click.pass_obj
-def experiment(
-    session: Session, /, variable: str | None, *, background: bool, **said: Any
-) -> tuple[cards.Scorecard | Background, str | None]:
-    """Put the cell's prompt to a model over every narrative of a dataset.
-
-    Example: %%experiment baseline --data sample
-
-    A long prompt is kept in a file: %experiment indicators --data sample --prompt-file prompts/indicators.txt
-    """
-    job = experiments.prepare([_spec(session, {key: value for key, value in said.items() if value is not None})])[0]
-    with session.hub_for([job]) as hub:
-        if background:
-            show = session.lasting()
-            handle = Background.start(where(session.db), job, show=show)
-            show.offer(handle.stop)
-            return handle, variable
-        last = experiments.follow(hub, job, session.progress())
-        return cards.scorecard(hub, last.experiment_id, warnings=last.warnings), variable
-
-
-def _spec(session: Session, said: dict[str, Any]) -> specs.Spec:
-    prompt = _prompt(session, said.pop("prompt_file", None))
-    source = said.pop("data", None)
-    if source is None:
-        raise ConfigError("no dataset is named: add --data FILE, --data FRAME or --data sample")
-    provider = said.get("provider", specs.BUILTIN if "base_url" not in said else "endpoint")
-    if "model_name" not in said and provider != specs.BUILTIN:
-        raise ConfigError(f"provider {provider!r} needs --model NAME")
-    if "model_name" in said and "provider" not in said and "base_url" not in said and said["model_name"] != "rules-1":
-        raise ConfigError(f"--model {said['model_name']} needs --provider NAME or --base-url URL")
-    data = session.frames.get(source, source)
-    given = {"data": data, "data_name": source if source in session.frames else None, "provider": provider}
-    return specs.Spec(prompt=prompt, **{**said, **given})
-
-
-def _prompt(session: Session, file: str | None) -> prompts.Prompt:
-    """The prompt below the line, or in the file that the line names."""
-    if file is None and not session.body.strip():
-        raise ConfigError(
-            f"the cell is empty: write the prompt under the line, such as under {EXPERIMENT_EXAMPLE}, "
-            "or name a --prompt-file"
-        )
-    if file is None:
-        return prompts.parse(session.body)
-    if session.body.strip():
-        raise ConfigError(f"the line names {named(file)} and there is a prompt below it: keep one of them")
-    text = configs.read_text(file, folder=Path(), what="--prompt-file")
-    try:
-        return prompts.parse(text)
-    except ConfigError as error:
-        raise ConfigError(f"{named(file)}: {error}") from error
-
-
 # --- the studio -------------------------------------------------------------------------------------------
 
-_OF_A_TRY = [one for one in experiment.params if one.name in {"data", "columns", *tries.SETTINGS}]
+_OF_A_TRY = [one for one in cells.cell.params if one.name in {"data", "columns", *tries.SETTINGS}]
 _PARENT = click.Argument(["name"], metavar="[NAME]", required=False, shell_complete=completions.versions)
 
 

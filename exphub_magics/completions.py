@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 MOST = 50  # of one kind: more is no help
 READABLE = (".csv", ".tsv", ".xlsx", ".parquet", ".jsonl")
 CONFIGURATIONS = (".yml", ".yaml")
-PROMPTS = (".txt", ".md", ".prompt")
 WRITABLE = (".csv", ".xlsx", ".parquet", ".jsonl")
 HEADER = 2**16  # characters within which a file's header line ends
 ROLES = ("system:", "user:")
@@ -154,7 +153,7 @@ def configurations(_ctx: click.Context, _parameter: click.Parameter, incomplete:
 
 def prompt_files(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Files that hold a prompt."""
-    return list(_files(incomplete, PROMPTS))[:MOST]
+    return list(_files(incomplete, prompts.ENDINGS))[:MOST]
 
 
 def hubs(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,6 +94,11 @@ def read(path: str, *, data: str | None = None) -> Configuration:
     if not Path(path).is_file():
         near = sorted(named(str(other)) for ending in ("*.yml", "*.yaml") for other in Path(path).parent.glob(ending))
         raise ConfigError(f"configuration {named(path)!r} does not exist: {nearest(named(path), near)}")
+    if Path(path).suffix in prompts.ENDINGS:
+        raise ConfigError(
+            f"{named(path)} holds a prompt, no list of experiments: "
+            f"exphub experiment {shlex.quote(Path(path).stem)} --data FILE --prompt-file {shlex.quote(named(path))}"
+        )
     root = nodes.compose(path, what="a list of experiments", most_bytes=MAX_BYTES)
     if not isinstance(root, yaml.SequenceNode):
         raise ConfigError(f"{named(path)} is no list of experiments: begin each with '- experiment_name: …'")

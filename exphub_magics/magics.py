@@ -9,7 +9,7 @@ import click
 import pandas as pd
 from IPython import display
 
-from exphub_magics import cli, options, widgets
+from exphub_magics import cells, cli, options, widgets
 from exphub_magics.comparisons import in_kernel
 from exphub_magics.errors import ConfigError
 from exphub_magics.hub import where
@@ -34,7 +34,7 @@ Next:     {next_step}
 """
 CELL_HELP = f"""\
 Puts the prompt in this cell to a model over every narrative, and keeps what it answers.
-Example:  {cli.EXPERIMENT_EXAMPLE}
+Example:  {cells.EXAMPLE}
           Does the text state or suggest violence between intimate partners?
 Next:     write a line and a prompt such as these and run the cell; it needs no key and no network
 Options:  Tab, or %%experiment?
@@ -54,10 +54,10 @@ def experiment(shell: InteractiveShell, line: str, body: str) -> Any:
     if not line.strip() and not body.strip():
         click.echo(CELL_HELP, nl=False)
         return None
-    value = _call(cli.experiment, shell, line, body)
+    value = _call(cells.cell, shell, line, body)
     if not isinstance(value, tuple):
         return None
-    shown, variable = value  # a scorecard, or the handle of a run in the background
+    shown, variable = value  # a scorecard, an estimate, or the handle of a run in the background
     if variable:
         shell.user_ns[variable] = shown
     return shown
@@ -69,7 +69,7 @@ def help_of(name: str) -> str:
     >>> help_of("exphub").splitlines()[0]
     'Usage: %exphub [OPTIONS] COMMAND [ARGS]...'
     """
-    command = cli.cli if name == "exphub" else cli.experiment
+    command = cli.cli if name == "exphub" else cells.cell
     text = command.get_help(click.Context(command, info_name=_name(command)))
     return text if "Example: " in text else f"{text}\n\nExample: %exphub show baseline"
 
@@ -77,7 +77,7 @@ def help_of(name: str) -> str:
 def _next_step() -> str:
     hub = where()
     found = f"%exphub list, for what is in {hub.name}"
-    return found if hub.exists() else f"run a cell that begins with {cli.EXPERIMENT_EXAMPLE}"
+    return found if hub.exists() else f"run a cell that begins with {cells.EXAMPLE}"
 
 
 def _call(command: click.Command, shell: InteractiveShell, line: str, body: str = "") -> Any:

@@ -15,7 +15,7 @@ import click
 from click.shell_completion import CompletionItem, ShellComplete
 from IPython.core.completer import SimpleCompletion, SimpleMatcherResult
 
-from exphub_magics import cli, completions, options
+from exphub_magics import cells, cli, completions, options
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext
@@ -65,7 +65,7 @@ def complete(shell: InteractiveShell, context: CompletionContext) -> SimpleMatch
     line = cell or (_LINE.fullmatch(before) if "%" in before else None)
     if line is None or line["line"] is None:
         return _result("", [])
-    command = cli.cli if line.groupdict().get("magic") == "exphub" else cli.experiment
+    command = cli.cli if line.groupdict().get("magic") == "exphub" else cells.cell
     return _in_line(command, line["line"], after, frames_of(shell))
 
 
@@ -147,7 +147,7 @@ def _in_body(line: str, before: str, after: str, frames: Mapping[str, Any]) -> S
 def _dataset(line: str) -> tuple[str | None, str | None]:
     """What the cell's line says with --data and --columns."""
     words = [*Typed.of(line + " ").words]
-    context = cli.experiment.make_context("experiment", words, resilient_parsing=True, obj=options.Session())
+    context = cells.cell.make_context("experiment", words, resilient_parsing=True, obj=options.Session())
     return context.params.get("data"), context.params.get("columns")
 
 

@@ -27,6 +27,7 @@ class Session:
     body: str = ""
     frames: dict[str, pd.DataFrame] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)  # why experiments stopped before their end
+    failed: int = 0  # narratives of what has been run that got no answer
     beside: repeats.Repeats | None = None  # what is to be shown with the value, or in its place
 
     def hub(self) -> Hub:

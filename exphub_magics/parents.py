@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 FOLDER, BEGINNING, UNNAMED = "prompts", "baseline", "example"
 EXAMPLE = "Is there evidence that the decedent was physically abused or threatened by a current or former partner?"
-ENDINGS = (".txt", ".md", ".prompt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ def _title(hub: Hub, number: int) -> str:
 def _file(name: str) -> str | None:
     """The prompt file that a name means, if there is one."""
     for path in (f"{FOLDER}/{name}.txt", f"{FOLDER}/{name}", name):
-        if Path(path).suffix in ENDINGS and Path(path).is_file():
+        if Path(path).suffix in prompts.ENDINGS and Path(path).is_file():
             return path
     return None
 

@@ -15,6 +15,7 @@ Role: TypeAlias = Literal["system", "user"]
 Message: TypeAlias = dict[str, str]
 
 NARRATIVE = "narrative"
+ENDINGS = (".txt", ".md", ".prompt")  # of files that hold one
 
 _ROLE_LINE = re.compile(r"^(system|user):[ \t]*$", re.MULTILINE)
 _SLOT = re.compile(r"\{\{\s*(\w[\w .-]*?)\s*\}\}|<<TEXT>>")

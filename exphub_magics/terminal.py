@@ -49,10 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _print(shown_json(value) if session.as_json else shown(session.beside or value))
     if session.reasons:
         _fail("; ".join(session.reasons), ExphubError.exit_code)
-    if isinstance(value, pd.DataFrame) and "failed" in value and value["failed"].sum() and _ran(arguments):
-        failed = int(value["failed"].sum())
-        which = "this one" if failed == 1 else "these"
-        _fail(f"{counted(failed, 'narrative')} failed; run it again to ask only {which}", FAILED)
+    if session.failed:
+        which = "this one" if session.failed == 1 else "these"
+        _fail(f"{counted(session.failed, 'narrative')} failed; run it again to ask only {which}", FAILED)
 
 
 def _print(text: str) -> None:
@@ -64,10 +63,6 @@ def _print(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _ran(arguments: Sequence[str] | None) -> bool:
-    return "run" in (sys.argv[1:] if arguments is None else arguments)
 
 
 def _fail(text: str, code: int) -> None:

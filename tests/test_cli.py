@@ -236,7 +236,7 @@ def test_the_leaderboard_of_an_empty_hub_is_an_empty_list(project, exphub):
 def test_the_bare_command_says_its_verbs(exphub):
     code, out, err = exphub()
     assert (code, err) == (0, "")
-    assert "Put" not in out
+    assert "  experiment " in out
     assert "  compare " in out
 
 

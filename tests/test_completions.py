@@ -7,7 +7,7 @@ import click
 import pytest
 from click.shell_completion import ShellComplete
 
-from exphub_magics import cli, completions, experiments, options, prompts, specs
+from exphub_magics import cells, cli, completions, experiments, options, prompts, specs
 from exphub_magics.hub import Hub
 
 PROMPTS = ("Was the decedent hit, shoved or threatened?", "Was the decedent hit by a partner?")
@@ -78,7 +78,7 @@ def test_a_name_stands_with_the_score_of_its_latest_version(filled):
 
 
 def test_a_cell_is_offered_names_without_versions(filled):
-    assert list(offered("ba", command=cli.experiment)) == ["bathroom", "baseline"]
+    assert list(offered("ba", command=cells.cell)) == ["bathroom", "baseline"]
 
 
 def test_the_hub_that_is_named_in_the_line_is_the_one(filled):
@@ -89,8 +89,8 @@ def test_the_hub_that_is_named_in_the_line_is_the_one(filled):
 
 
 def test_models_are_those_of_the_provider_in_the_line(filled):
-    assert offered("a", "--model", "r", command=cli.experiment) == {"rules-1": "builtin"}
-    assert offered("a", "--provider", "OpenAI", "--model", "r", command=cli.experiment) == {}
+    assert offered("a", "--model", "r", command=cells.cell) == {"rules-1": "builtin"}
+    assert offered("a", "--provider", "OpenAI", "--model", "r", command=cells.cell) == {}
 
 
 def test_datasets_are_the_sample_frames_and_files_that_can_be_read(demo):
@@ -99,7 +99,7 @@ def test_datasets_are_the_sample_frames_and_files_that_can_be_read(demo):
     Path("more").mkdir()
     Path("more/inner.csv").touch()
     frames = {"frame": demo, "_": demo}
-    assert list(offered("a", "--data", "", command=cli.experiment, frames=frames)) == [
+    assert list(offered("a", "--data", "", command=cells.cell, frames=frames)) == [
         "sample",
         "frame",
         "more/",
@@ -136,11 +136,11 @@ def test_states_are_offered_once_each():
 
 
 def test_providers_are_found_whatever_their_case():
-    assert list(offered("a", "--provider", "open", command=cli.experiment)) == ["OpenAI", "OpenRouter"]
+    assert list(offered("a", "--provider", "open", command=cells.cell)) == ["OpenAI", "OpenRouter"]
 
 
 def test_efforts_are_offered():
-    assert list(offered("a", "--reasoning-effort", "m", command=cli.experiment)) == ["minimal", "medium"]
+    assert list(offered("a", "--reasoning-effort", "m", command=cells.cell)) == ["minimal", "medium"]
 
 
 def test_every_name_file_and_choice_completes():
@@ -148,7 +148,7 @@ def test_every_name_file_and_choice_completes():
     own = {"sample", "seed", "max_cost", "concurrency", "columns", "reader", "base_url", "api_key_env", "author"}
     own |= {"temperature", "max_tokens", "repeat", "notes", "variable", "why", "coder"}
     own |= {"source", "search", "confidence", "narrative"}
-    for command in (*cli.cli.commands.values(), cli.experiment):
+    for command in (*cli.cli.commands.values(), cells.cell):
         for parameter in command.params:
             told = (isinstance(parameter, click.Option) and parameter.is_flag) or isinstance(
                 parameter.type, click.Choice
@@ -189,5 +189,5 @@ def test_prompt_files_are_offered():
     Path("prompts").mkdir()
     for name in ("mine.txt", "notes.md", "rows.csv"):
         (Path("prompts") / name).write_text("x")
-    found = offered("a", "--prompt-file", "prompts/", command=cli.experiment)
+    found = offered("a", "--prompt-file", "prompts/", command=cells.cell)
     assert list(found) == ["prompts/mine.txt", "prompts/notes.md"]
