@@ -355,7 +355,12 @@ def _queues(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -
 
 @cli.command()
 @click.argument("name", shell_complete=completions.versions)
-@click.option("--coder", metavar="WHO", help="Who decides; else whoever git knows. adjudicated settles disputes.")
+@click.option(
+    "--coder",
+    metavar="WHO",
+    shell_complete=completions.coders,
+    help="Who decides; else whoever git knows. adjudicated settles disputes.",
+)
 @click.option(
     "--queue",
     "kinds",
@@ -386,7 +391,7 @@ def review(session: Session, /, name: str, **said: Any) -> Review | reviewing.Ou
 
 @cli.command()
 @click.argument("file", metavar="FILE|FRAME", shell_complete=completions.datasets)
-@click.option("--coder", required=True, metavar="WHO", help="Who says so.")
+@click.option("--coder", required=True, metavar="WHO", shell_complete=completions.coders, help="Who says so.")
 @click.option("--data", metavar="FILE", shell_complete=completions.datasets, help="The dataset; else the only one.")
 @options.COLUMNS
 @click.option("--skip-unknown", is_flag=True, help="Take the rest where some ids are not in the dataset.")

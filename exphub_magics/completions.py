@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem
 
 from exphub_magics import builtin, columns, configs, experiments, prompts, specs
 from exphub_magics.errors import ExphubError
-from exphub_magics.hub import glances
+from exphub_magics.hub import ADJUDICATED, MANUAL, glances
 from exphub_magics.markup import decimal
 from exphub_magics.spools import Spool
 from exphub_magics.tables import Table
@@ -70,6 +70,14 @@ def models(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> 
         CompletionItem(model, help=provider)
         for model, provider in dict.fromkeys([*known, (builtin.MODEL_NAME, specs.BUILTIN)])
         if model.startswith(incomplete) and wanted in (None, provider)
+    ]
+
+
+def coders(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Whoever has decided something, and who settles what they differ in; the data file's own flags are nobody's."""
+    known = dict.fromkeys(glances.coders(_db(ctx), incomplete, MOST)) | {ADJUDICATED: "settles what coders differ in"}
+    return [
+        CompletionItem(one, help=said) for one, said in known.items() if one.startswith(incomplete) and one != MANUAL
     ]
 
 

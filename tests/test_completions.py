@@ -139,6 +139,16 @@ def test_providers_are_found_whatever_their_case():
     assert list(offered("a", "--provider", "open", command=cells.cell)) == ["OpenAI", "OpenRouter"]
 
 
+def test_coders_are_offered_and_the_data_file_is_none(filled):
+    with Hub.open("exphub.db") as hub:
+        hub.label(1, {"1-CME": True}, coder="Ann")
+    assert offered("review", "baseline", "--coder", "") == {
+        "Ann": None,
+        "adjudicated": "settles what coders differ in",
+    }
+    assert list(offered("label", "more.csv", "--coder", "A")) == ["Ann"]
+
+
 def test_efforts_are_offered():
     assert list(offered("a", "--reasoning-effort", "m", command=cells.cell)) == ["minimal", "medium"]
 
@@ -146,7 +156,7 @@ def test_efforts_are_offered():
 def test_every_name_file_and_choice_completes():
     """What is left out takes a number, a word of one's own, or an address."""
     own = {"sample", "seed", "max_cost", "concurrency", "columns", "reader", "base_url", "api_key_env", "author"}
-    own |= {"temperature", "max_tokens", "repeat", "notes", "variable", "why", "coder"}
+    own |= {"temperature", "max_tokens", "repeat", "notes", "variable", "why"}
     own |= {"source", "search", "confidence", "narrative"}
     for command in (*cli.cli.commands.values(), cells.cell):
         for parameter in command.params:

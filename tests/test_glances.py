@@ -6,6 +6,7 @@ import pytest
 
 from exphub_magics import cards, comparisons, experiments, prompts, specs
 from exphub_magics.hub import glances
+from exphub_magics.hub.statements import sql
 
 PROMPTS = ("Was the decedent hit, shoved or threatened?", "Was the decedent hit by a partner?")
 
@@ -47,6 +48,20 @@ def test_only_names_that_begin_so_are_looked_at(filled, tmp_path):
 
 def test_models_are_known_by_their_provider(filled, tmp_path):
     assert glances.models(tmp_path / "hub.db") == [glances.Model("rules-1", "builtin")]
+
+
+def test_coders_of_any_dataset_are_found_without_a_look_at_every_label(filled, tmp_path):
+    for coder in ("Ann", "Ben", "ann o'clock", "Änne"):
+        filled.label(1, {"1-CME": True, "2-CME": False}, coder=coder)
+    assert glances.coders(tmp_path / "hub.db") == ["Ann", "Ben", "ann o'clock", "manual", "Änne"]
+    assert glances.coders(tmp_path / "hub.db", "An") == ["Ann"]
+    assert glances.coders(tmp_path / "hub.db", most=2) == ["Ann", "Ben"]
+    with sqlite3.connect(tmp_path / "hub.db") as db:
+        plan = db.execute(f"EXPLAIN QUERY PLAN {sql('glance_coders')}", {"start": "", "most": 50}).fetchall()
+    db.close()
+    looks = [row[3] for row in plan if "labels" in row[3]]
+    assert all("USING COVERING INDEX labels_by_coder" in look for look in looks), looks
+    assert len(looks) == 2
 
 
 def test_a_hub_without_aliases_still_shows_its_names(filled, tmp_path):

@@ -97,6 +97,16 @@ def models(path: str | Path | None = None, most: int = 50) -> list[Model]:
     )
 
 
+def coders(path: str | Path | None = None, start: str = "", most: int = 50) -> list[str]:
+    """Whoever has decided something, where the name begins so.
+
+    >>> coders("no such hub.db")
+    []
+    """
+    asked = {"start": start, "most": most}
+    return _glance(path, lambda db: [coder for (coder,) in db.execute(sql("glance_coders"), asked).fetchall()])
+
+
 def _scored(db: sqlite3.Connection, experiment: int, glimpse: Glimpse) -> Glimpse:
     row = db.execute(sql("glance_score"), {"experiment": experiment}).fetchone()
     return replace(glimpse, answered=row["answered"], f1=row["f1"])
