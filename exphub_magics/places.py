@@ -300,8 +300,8 @@ def listing(hub: Hub, found: Place) -> Listing:
     return Listing(title, tuple(map(listed, held)), magic(wanted, named))
 
 
-def said(found: Place, titles: dict[int, str]) -> str:
-    """What a place selects, in words.
+def said(found: Place, titles: dict[int, str], *, aloud: bool = True) -> str:
+    """What a place selects, in words; `aloud` with the words that are searched for.
 
     >>> said(Place(Selection(3, outcome="fp", source="LE", search="fear")), {3: "partner@2"})
     'FP, flagged and manual no; source LE; “fear”'
@@ -315,5 +315,6 @@ def said(found: Place, titles: dict[int, str]) -> str:
         parts.append(f"source {chosen.source or 'none'}")
     if chosen.confidence is not None:
         parts.append("confidence {:g} to {:g}".format(*chosen.confidence))
-    parts.append(f"“{chosen.search}”" if chosen.search else "")
+    if chosen.search:
+        parts.append(f"“{chosen.search}”" if aloud else "a search")
     return "; ".join(part for part in parts if part) or "all"

@@ -189,6 +189,9 @@ def test_what_stays_of_it_is_a_summary_without_any_narrative(panel):
     assert repr(panel) == told
     data = panel._repr_mimebundle_()
     assert (data[0] if isinstance(data, tuple) else data)["text/plain"] == told
+    panel.do("filter", search="afraid to go home")
+    assert repr(panel) == told.replace("yes, 1", "yes; a search, 0")
+    assert "afraid to go home" in panel.shown["line"]  # which the page has
 
 
 def test_every_action_of_the_page_is_there():

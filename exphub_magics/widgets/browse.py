@@ -45,8 +45,8 @@ class Browse(Panel):
 
     @property
     def summary(self) -> str:
-        """Where this is, and the line that leads there."""
-        return f"{self.shown['title']}: {self.shown['said']}, {self.shown['list']['said']}\n{self.shown['line']}"
+        """Where this is, and the line that leads there, without the words of a search: they may be a narrative's."""
+        return f"{self.shown['title']}: {self.shown['told']}, {self.shown['list']['said']}\n{self.shown['lasting']}"
 
     # --- actions ------------------------------------------------------------------------------------------
 
@@ -155,7 +155,9 @@ class Browse(Panel):
             "place": {**asdict(place.selection), "narrative": place.narrative},
             "against": titles.get(place.selection.against or 0),
             "said": places.said(place, titles),
+            "told": places.said(place, titles, aloud=False),
             "line": places.magic(place, titles),
+            "lasting": places.magic(place.narrowed(search=""), titles),
             "list": {
                 "rows": places.rows(hub, place, chosen, number),
                 "first": number * places.PAGE,
