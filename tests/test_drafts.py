@@ -30,6 +30,20 @@ def test_a_draft_outlives_the_process_that_wrote_it(tmp_path):
         assert drafts.find(hub, "first").text == "Was V hit?"
 
 
+def test_what_another_wrote_meanwhile_is_put_aside(hub):
+    assert not drafts.write(hub, "first@1", "a", over=None)
+    assert not drafts.write(hub, "first@1", "ab", over="a")
+    assert not drafts.write(hub, "first@1", "ab", over="x")  # both came to the same
+    assert drafts.find(hub, drafts.aside("first@1")) is None
+    assert drafts.write(hub, "first@1", "c", over=None)
+    assert drafts.find(hub, drafts.aside("first@1")).text == "ab"
+    assert drafts.find(hub, "first@1").text == "c"
+    assert drafts.write(hub, "first@1", None, over="ab")
+    assert drafts.find(hub, drafts.aside("first@1")).text == "c"
+    assert drafts.find(hub, "first@1") is None
+    assert not drafts.write(hub, "first@1", None, over="c")
+
+
 def test_who_types_is_not_kept_waiting_by_a_locked_hub(hub, tmp_path):
     drafts.keep(hub, "first", "before")
     other = sqlite3.connect(tmp_path / "hub.db", isolation_level=None, check_same_thread=False)

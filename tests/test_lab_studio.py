@@ -169,7 +169,7 @@ def test_a_try_goes_on_while_other_cells_work_and_a_stopped_one_shows_what_it_ha
     expect(output.locator("ins").first).to_contain_text("And later.")
     expect(output.locator(".exphub-line")).to_be_empty()
     with Hub.open(opened.hub) as hub:
-        assert drafts.find(hub, "first.try").text.endswith("And later.")
+        assert drafts.find(hub, "first@1").text.endswith("And later.")
 
 
 def test_a_narrative_of_a_megabyte_is_shown_from_its_beginning(opened, lab_folder):
@@ -191,3 +191,23 @@ def test_a_narrative_of_a_megabyte_is_shown_from_its_beginning(opened, lab_folde
     assert notebook.page.evaluate("() => window.caught") is None
     box = output.locator(".exphub-panel")
     assert box.evaluate("node => node.scrollWidth <= node.clientWidth"), "the page has to be scrolled sideways"
+
+
+def test_two_studios_on_one_prompt_keep_what_both_write_and_say_so(opened):
+    notebook = opened("%exphub studio --data sample", "%exphub studio --data sample")
+    first, second = notebook.run(1), notebook.run(2)
+    append(notebook, first, " First.")
+    expect(first).to_contain_text("Back to the parent’s text")
+    append(notebook, second, " Second.")
+    taken = second.get_by_role("button", name="Take the other text")
+    expect(taken).to_be_visible()
+    expect(second).to_contain_text("Another studio has written on this prompt meanwhile")
+    assert second.locator(".exphub-panel, [class^=exphub-]").first.evaluate(lab.FAINT) == []
+    expect(prompt_in(second)).to_have_value(f"{PROMPT} Second.")
+    taken.focus()
+    notebook.page.keyboard.press("Enter")
+    expect(prompt_in(second)).to_have_value(f"{PROMPT} First.")
+    expect(taken).to_have_count(0)
+    expect(prompt_in(second)).to_be_focused()
+    second.get_by_role("button", name="Take the text before that").click()
+    expect(prompt_in(second)).to_have_value(f"{PROMPT} Second.")

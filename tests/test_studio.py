@@ -11,7 +11,8 @@ from exphub_magics import experiments, outcomes, prompts, terminal
 from exphub_magics.errors import ConfigError, ExphubError, UnknownNameError
 from exphub_magics.hub import Hub, drafts
 from exphub_magics.specs import Spec
-from exphub_magics.widgets.studio import BEGINNING, listed, studio
+from exphub_magics.widgets.cases import BEGINNING, listed
+from exphub_magics.widgets.studio import studio
 
 PROMPT = "Was V hit or threatened by a partner?"
 OTHER = "Does the narrative mention a parking place?"
@@ -181,7 +182,7 @@ def test_a_text_that_is_tried_during_a_run_is_kept_and_not_run(run, slow):
     assert "is being run" in panel.problem
     assert panel.shown["text"] == f"{OTHER} More."  # by which the page knows that it is kept
     with Hub.open("own.db") as hub:
-        assert drafts.find(hub, "first.try").text == f"{OTHER} More."
+        assert drafts.find(hub, "first@1").text == f"{OTHER} More."
     panel.do("stop")
     panel.wait(30)
     assert names() == ["first", "first.try"]
@@ -336,7 +337,47 @@ def test_drafts_of_several_parents_do_not_mix(run):
     one.do("draft", text="one")
     two.do("draft", text="two")
     with Hub.open("own.db") as hub:
-        assert [drafts.find(hub, f"{name}.try").text for name in ("first", "second")] == ["one", "two"]
+        assert [drafts.find(hub, f"{name}@1").text for name in ("first", "second")] == ["one", "two"]
+
+
+def test_a_draft_is_of_one_version_of_its_parent(run):
+    run()
+    run("first", "Was V hit?")
+    one, two = opened(name="first@1"), opened(name="first@2")
+    one.do("draft", text="one")
+    assert (two.shown["text"], opened(name="first@2").shown["text"]) == ("Was V hit?", "Was V hit?")
+    assert opened(name="first@1").shown["text"] == "one"
+
+
+def test_two_studios_on_one_prompt_do_not_overwrite_each_other(run):
+    run()
+    one, two = opened(), opened()
+    one.do("draft", text="one writes this")
+    two.do("draft", text="two writes that")
+    assert (one.shown["other"], two.shown["other"]) == (False, True)
+    one.do("draft", text="one writes this and more")
+    assert (one.shown["text"], one.shown["other"]) == ("one writes this and more", True)
+    one.do("other")
+    assert (one.shown["text"], one.shown["other"], one.shown["before"]) == ("two writes that", False, True)
+    one.do("undo")
+    assert one.shown["text"] == "one writes this and more"
+    two.do("revert")  # the parent's text is no draft, and takes none away that it has not seen
+    assert two.shown["other"]
+    assert opened().shown["other"]
+    two.do("other")
+    assert two.shown["text"] == "one writes this and more"
+
+
+def test_a_draft_of_an_earlier_version_is_found_once_and_becomes_the_parents(run):
+    run()
+    with Hub.open("own.db") as hub:
+        drafts.keep(hub, "first · try", "as it was written")
+    panel = opened()
+    assert (panel.shown["text"], panel.shown["draft"] is None) == ("as it was written", False)
+    panel.do("draft", text="as it goes on")
+    with Hub.open("own.db") as hub:
+        assert drafts.find(hub, "first@1").text == "as it goes on"
+        assert drafts.find(hub, "first · try") is None
 
 
 def test_a_hub_that_is_gone_is_said_in_the_panel(run):

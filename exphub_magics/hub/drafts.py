@@ -36,6 +36,46 @@ def keep(storage: Storage, name: str, text: str) -> Draft:
     return draft
 
 
+def write(storage: Storage, name: str, text: str | None, *, over: str | None) -> bool:
+    """Keep what is being written in the place of `over`, or with None for a text forget the draft.
+
+    Args:
+        storage: The hub.
+        name: What the draft is of.
+        text: The prompt as it is now.
+        over: The text that whoever writes has last seen as the draft; None where there was none.
+
+    Returns:
+        Whether there was another text, which somebody else has written meanwhile: it is put aside, under `aside(name)`.
+
+    Raises:
+        LockedError: where another program keeps the hub locked; what was kept before stays.
+    """
+    if text is None and find(storage, name) is None:
+        return False
+    with storage.writing(patience=PATIENCE) as db:
+        held = find(storage, name)
+        met = held is not None and held.text not in (over, text)
+        if held is not None and met:
+            row = {"name": aside(name), "prompt_text": held.text, "written_at": held.written_at}
+            db.table("drafts").insert(row, pk="name", replace=True)
+        if text is not None:
+            row = {"name": name, "prompt_text": text, "written_at": now()}
+            db.table("drafts").insert(row, pk="name", replace=True)
+        elif held is not None:
+            db.table("drafts").delete(name)
+    return met
+
+
+def aside(name: str) -> str:
+    """The name of what somebody else wrote while a draft was written on.
+
+    >>> aside("partner@2")
+    'partner@2 · other'
+    """
+    return f"{name} · other"
+
+
 def drop(storage: Storage, name: str) -> None:
     """Forget the draft of a name, if there is one."""
     if find(storage, name) is None:

@@ -8,36 +8,35 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from exphub_magics import builtin, experiments, histories, outcomes, parents, promptfiles, prompts, specs, tries
+from exphub_magics import (
+    builtin,
+    experiments,
+    families,
+    histories,
+    outcomes,
+    parents,
+    promptfiles,
+    prompts,
+    specs,
+    tries,
+)
 from exphub_magics.background import Background, started
 from exphub_magics.errors import ConfigError, ExphubError
 from exphub_magics.hub import Hub, drafts
-from exphub_magics.widgets import bars
+from exphub_magics.widgets import bars, cases, fields
 from exphub_magics.widgets.panels import Panel, look, page
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LOOK_SECONDS = 0.2  # between two looks at a run
-CASES = 300  # narratives that the page lists
-BEGINNING = 20_000  # characters of a narrative that are shown until the rest is asked for
-SHORT = 160  # characters of a rational in the list
-NUMBERS: Mapping[str, Callable[[str], float]] = {
-    "temperature": float,
-    "max_cost": float,
-    "max_tokens": int,
-    "seed": int,
-    "sample": int,
-    "concurrency": int,
-}
 
 
 def studio(
@@ -78,6 +77,7 @@ class Studio(Panel):
         "edit": "edit",
         "revert": "revert",
         "undo": "undo",
+        "other": "other",
         "look": "look",
         "whole": "whole",
         "save": "save",
@@ -92,6 +92,8 @@ class Studio(Panel):
         self.outcome: outcomes.Outcome | None = None
         self.text, self.loaded, self.note = "", 0, ""
         self.drafted: str | None = None  # when the draft was written that the studio opened with
+        self.held: str | None = None  # the draft's text as it was seen last
+        self.earlier: str | None = None  # the name of a draft that an earlier version kept, if that is shown
         self.draw: tuple[tuple[Any, ...], tries.Drawn] | None = None
         self.case: dict[str, Any] | None = None
         self.saved: dict[str, Any] | None = None
@@ -104,7 +106,11 @@ class Studio(Panel):
         chosen = {key: value for key, value in self.said.items() if key in tries.SETTINGS}
         self.parent = parents.parent(hub, self.name, **self.said)
         self.settings = tries.settings_of(hub, self.parent, chosen)
-        draft = drafts.find(hub, self.parent.name)
+        draft = drafts.find(hub, self.parent.title)
+        self.held = draft.text if draft else None
+        if draft is None:  # an earlier version kept one for all versions of a prompt
+            self.earlier = families.tries(self.parent.family)[1]
+            draft = drafts.find(hub, self.earlier)
         self.text = draft.text if draft else self.parent.spec.prompt.text
         self.drafted = draft.written_at if draft else None
         self._refresh(hub, tries.latest(hub, self.parent))
@@ -134,9 +140,10 @@ class Studio(Panel):
             "text": self.text,
             "loaded": self.loaded,
             "draft": self.drafted,
-            "before": (before := drafts.find(hub, self._before)) is not None and before.text != self.text,
+            "before": self._is_another(drafts.find(hub, self._before)),
+            "other": self._is_another(drafts.find(hub, drafts.aside(self.parent.title))),
             "check": self._check(hub),
-            "settings": {key: _plain(value) for key, value in self.settings.items()},
+            "settings": {key: fields.plain(value) for key, value in self.settings.items()},
             "providers": [*specs.ENDPOINTS],
             "running": self.run is not None,
             "note": self.note,
@@ -201,8 +208,8 @@ class Studio(Panel):
             "rows": found.rows(),
             "rows_beyond": found.rows_beyond(),
             "counts": found.counts(),
-            "cases": [_listed(case) for case in listed(found.cases)],
-            "more": max(0, len(found.cases) - CASES),
+            "cases": [cases.brief(case) for case in cases.listed(found.cases)],
+            "more": max(0, len(found.cases) - cases.MOST),
             "diff": _changes(self.parent.spec.prompt.text, self.tried_prompt),
             "price": self.price,
         }
@@ -219,7 +226,10 @@ class Studio(Panel):
     @property
     def _before(self) -> str:
         """The draft that holds what a text was put in place of."""
-        return f"{self.parent.name} · before"
+        return f"{self.parent.title} · before"
+
+    def _is_another(self, draft: drafts.Draft | None) -> bool:
+        return draft is not None and draft.text != self.text
 
     def draft(self, hub: Hub, text: str) -> dict[str, Any]:
         """Keep what is being written."""
@@ -227,10 +237,13 @@ class Studio(Panel):
         return self._view(hub)
 
     def _keep(self, hub: Hub, text: str) -> None:
-        if text == self.parent.spec.prompt.text:
-            drafts.drop(hub, self.parent.name)
-        else:
-            drafts.keep(hub, self.parent.name, text)
+        """Keep the text as the draft, unless it is the parent's; what another studio wrote meanwhile is put aside."""
+        draft = None if text == self.parent.spec.prompt.text else text
+        drafts.write(hub, self.parent.title, draft, over=self.held)
+        self.held = draft
+        if self.earlier is not None:
+            drafts.drop(hub, self.earlier)
+            self.earlier = None
         if text != self.text:
             self.drafted = self.saved = None
         self.text = text  # the page takes for kept what it is shown: a locked hub has raised before this
@@ -261,9 +274,16 @@ class Studio(Panel):
         before = drafts.find(hub, self._before)
         return self._load(hub, before.text if before else self.text)
 
+    def other(self, hub: Hub) -> dict[str, Any]:
+        """Take the text that another studio wrote on this prompt meanwhile."""
+        other = drafts.find(hub, drafts.aside(self.parent.title))
+        shown = self._load(hub, other.text if other else self.text)
+        drafts.drop(hub, drafts.aside(self.parent.title))
+        return shown
+
     def set_settings(self, hub: Hub, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Change how the next try is run."""
-        self.settings = self.settings | _read(settings)
+        self.settings = self.settings | fields.read(settings)
         return self._view(hub)
 
     # --- runs ---------------------------------------------------------------------------------------------
@@ -291,7 +311,7 @@ class Studio(Panel):
             self.loaded += not typed
         try:
             self._idle()
-            self.settings = self.settings | _read(settings or {}) | more
+            self.settings = self.settings | fields.read(settings or {}) | more
             self._start(self._jobs(hub))
         except ExphubError:
             self.shown = self._view(hub)  # the text is kept all the same, and the page is told so
@@ -399,6 +419,7 @@ class Studio(Panel):
         if self.outcome is not None:
             said = {key: self.said[key] for key in ("data", "columns", "data_name") if key in self.said}
             self.parent = parents.parent(hub, self.outcome.title, **said)
+            self.held = self.earlier = None  # what is being written goes on over another parent
             self._refresh(hub, self.outcome.experiment)
         return self._view(hub)
 
@@ -413,12 +434,12 @@ class Studio(Panel):
             self.case = self._closer(hub, self.case["narrative_id"], most=None)
         return self._view(hub)
 
-    def _closer(self, hub: Hub, narrative: str, most: int | None = BEGINNING) -> dict[str, Any] | None:
+    def _closer(self, hub: Hub, narrative: str, most: int | None = cases.BEGINNING) -> dict[str, Any] | None:
         if self.outcome is None:
             return None
         found = outcomes.closer(hub, self.outcome.experiment, self.outcome.reference, narrative)
         kind = next((case.kind for case in self.outcome.cases if case.narrative_id == narrative), "")
-        parts, left = _cut(found.parts, most)
+        parts, left = cases.cut(found.parts, most)
         return {**asdict(found), "kind": kind, "parts": parts, "left": left}
 
     def save(self, hub: Hub, name: str, text: str | None = None) -> dict[str, Any]:
@@ -439,55 +460,5 @@ def _broken(error: Exception) -> str:
     return f"the run ended with {type(error).__name__}: try again; everything answered is kept"
 
 
-def _plain(value: Any) -> str:
-    """A setting as a field shows it."""
-    return "" if value is None else str(value)
-
-
-def _read(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as fields give them: texts, of which an empty one says nothing.
-
-    >>> _read({"temperature": "0.5", "sample": "", "provider": "Ollama"})
-    {'temperature': 0.5, 'sample': None, 'provider': 'Ollama'}
-    """
-    read: dict[str, Any] = {}
-    for key, said in settings.items():
-        text = _plain(said).strip()
-        try:
-            read[key] = (NUMBERS.get(key, str)(text)) if text else None
-        except ValueError:
-            raise ConfigError(f"{key.replace('_', ' ')} is a number, not {text!r}") from None
-    unknown = read.keys() - set(tries.SETTINGS)
-    if unknown:
-        raise ConfigError(f"there is no setting {min(unknown)!r}")
-    return read
-
-
 def _changes(old: str, new: str) -> list[list[str]]:
     return [[one.kind, one.text] for one in tries.wording(old, new)] if old != new else []
-
-
-def listed(cases: Sequence[outcomes.Case]) -> list[outcomes.Case]:
-    """As many cases as the page lists, in their order: of every kind alike, as long as it has some."""
-    seen: Counter[str] = Counter()
-    ranked = []
-    for place, case in enumerate(cases):
-        seen[case.kind] += 1
-        ranked.append((seen[case.kind], place))
-    return [cases[place] for place in sorted(place for _, place in sorted(ranked)[:CASES])]
-
-
-def _listed(case: outcomes.Case) -> dict[str, Any]:
-    said = case.rational
-    return asdict(case) | {"rational": said if len(said) <= SHORT else f"{said[:SHORT]}…"}
-
-
-def _cut(parts: Sequence[tuple[str, bool]], most: int | None) -> tuple[list[tuple[str, bool]], int]:
-    """The pieces of a text up to so many characters, and how many are left."""
-    shown: list[tuple[str, bool]] = []
-    room = sum(len(piece) for piece, _ in parts) if most is None else most
-    for piece, marked in parts:
-        if room > 0:
-            shown.append((piece[:room], marked))
-        room -= len(piece)
-    return shown, max(0, -room)
