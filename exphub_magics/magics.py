@@ -6,7 +6,6 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
-import pandas as pd
 from IPython import display
 
 from exphub_magics import cells, cli, options, widgets
@@ -81,11 +80,10 @@ def _next_step() -> str:
 
 
 def _call(command: click.Command, shell: InteractiveShell, line: str, body: str = "") -> Any:
-    frames = {name: value for name, value in shell.user_ns.items() if isinstance(value, pd.DataFrame)}
     progress, lasting = (
         (widgets.in_cell, widgets.beside_cells) if in_kernel() else (widgets.on_terminal, widgets.on_terminal)
     )
-    session = options.Session(progress=progress, lasting=lasting, body=body, frames=frames)
+    session = options.Session(progress=progress, lasting=lasting, body=body, frames=options.frames(shell.user_ns))
     try:
         value = command.main(_words(line), _name(command), standalone_mode=False, obj=session)
     except (KeyboardInterrupt, click.Abort) as interrupt:

@@ -61,21 +61,12 @@ def complete(shell: InteractiveShell, context: CompletionContext) -> SimpleMatch
     first = next((number for number, line in enumerate(lines) if line.strip()), 0)
     cell = _CELL.fullmatch(before if first == context.cursor_line else lines[first])
     if cell and context.cursor_line > first:
-        return _in_body(cell["line"] or "", before, after, frames_of(shell))
+        return _in_body(cell["line"] or "", before, after, options.frames(shell.user_ns))
     line = cell or (_LINE.fullmatch(before) if "%" in before else None)
     if line is None or line["line"] is None:
         return _result("", [])
     command = cli.cli if line.groupdict().get("magic") == "exphub" else cells.cell
-    return _in_line(command, line["line"], after, frames_of(shell))
-
-
-def frames_of(shell: InteractiveShell) -> dict[str, Any]:
-    """The notebook's DataFrames by their variables; pandas is not imported to look for them."""
-    return {
-        name: value
-        for name, value in list(shell.user_ns.items())
-        if type(value).__module__.partition(".")[0] == "pandas" and type(value).__name__ == "DataFrame"
-    }
+    return _in_line(command, line["line"], after, options.frames(shell.user_ns))
 
 
 # --- options and arguments --------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,19 @@ class Session:
     def hub_to_ask_nothing(self) -> Hub:
         """Open the hub where there is one, to reckon with what it knows; none is made."""
         return Hub.open(self.db if where(self.db).exists() else ":memory:")
+
+
+def frames(variables: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """The DataFrames among a notebook's variables; pandas, which takes its time, is not imported to look for them.
+
+    >>> frames({"n": 1, "text": "DataFrame"})
+    {}
+    """
+    return {name: value for name, value in list(variables.items()) if any(map(_is_frame, type(value).__mro__))}
+
+
+def _is_frame(kind: type) -> bool:
+    return kind.__name__ == "DataFrame" and kind.__module__.partition(".")[0] == "pandas"
 
 
 class Verbs(click.Group):

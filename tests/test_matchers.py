@@ -11,7 +11,7 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 from jupyter_client import KernelManager
 
-from exphub_magics import experiments, matchers, prompts, specs
+from exphub_magics import experiments, matchers, options, prompts, specs
 from exphub_magics.hub import Hub
 from exphub_magics.matchers import NO_BREAK, Typed
 
@@ -283,7 +283,7 @@ def test_a_thousand_experiments_are_no_wait(shell, demo, tmp_path):
 
 def test_frames_are_found_without_importing_anything(shell):
     shell.user_ns.update(rows=pd.DataFrame({"a": [1]}), series=pd.Series([1]), text="x")
-    assert list(matchers.frames_of(shell)) == ["rows"]
+    assert list(options.frames(shell.user_ns)) == ["rows"]
 
 
 @pytest.mark.parametrize(
