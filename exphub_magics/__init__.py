@@ -1,18 +1,23 @@
 """An experiment hub for flagging text with language models, native to Jupyter.
 
 `%load_ext exphub_magics` registers two magics, `%%experiment` and `%exphub`. What they need is imported when the
-first of them is used, so that loading the extension costs next to nothing.
+first of them is used, so that loading the extension costs next to nothing; a kernel does so as soon as it is idle, so
+that neither the first Tab nor the first panel is waited for.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import lazy_loader
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+IDLE = 0.2  # seconds that a kernel is left alone before it imports what will be needed
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
@@ -79,6 +84,8 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     matcher: Any = context_matcher(priority=100, identifier="exphub")(complete)
     shell.Completer.custom_matchers.append(matcher)
     shell.input_transformers_cleanup.append(_with_body)
+    if getattr(shell, "kernel", None) is not None:
+        _import_when_idle()
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
@@ -87,6 +94,23 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
         own[:] = [one for one in own if getattr(one, "__module__", None) != __name__]
     for kind, name in (("line", "exphub"), ("line", "experiment"), ("cell", "experiment")):
         shell.magics_manager.magics[kind].pop(name, None)
+
+
+def _import_when_idle() -> None:
+    """Have what verbs, Tab and panels need imported between two cells, in the thread that runs them."""
+    import asyncio  # noqa: PLC0415 - a kernel has it loaded
+
+    if threading.current_thread() is threading.main_thread():  # two threads must not load what is loaded lazily
+        with suppress(RuntimeError):  # where nothing runs that could come back to it
+            asyncio.get_running_loop().call_later(IDLE, _import)
+
+
+def _import() -> None:
+    with suppress(ImportError):  # which the first verb says
+        import sqlite_utils.db  # noqa: F401, PLC0415 - that imports pandas
+
+        from exphub_magics import magics, matchers  # noqa: F401, PLC0415
+        from exphub_magics.widgets import panels  # noqa: F401, PLC0415
 
 
 def _help_of(name: str) -> Callable[[], str]:

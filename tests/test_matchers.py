@@ -281,6 +281,13 @@ def test_a_thousand_experiments_are_no_wait(shell, demo, tmp_path):
     assert figure < 0.1
 
 
+def test_an_idle_kernel_imports_what_the_first_tab_and_the_first_panel_need(client):
+    until = time.monotonic() + SECONDS
+    while {"name": "stdout", "text": "True\n"} not in said(client, "import sys; print('anywidget' in sys.modules)"):
+        assert time.monotonic() < until
+        time.sleep(0.3)
+
+
 def test_frames_are_found_without_importing_anything(shell):
     shell.user_ns.update(rows=pd.DataFrame({"a": [1]}), series=pd.Series([1]), text="x")
     assert list(options.frames(shell.user_ns)) == ["rows"]
