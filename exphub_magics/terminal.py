@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import lazy_loader
+from click.shell_completion import add_completion_class
 
-from exphub_magics import datasets, listings
+from exphub_magics import datasets, listings, shells
 from exphub_magics.cli import cli
 from exphub_magics.errors import ExphubError
 from exphub_magics.markup import counted
@@ -30,6 +31,7 @@ FAILED, INTERRUPTED = 3, 130
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a verb, print its value, and end with its exit code."""
     session = Session()
+    add_completion_class(shells.Bash)
     try:
         value = cli.main(
             list(arguments) if arguments is not None else None, "exphub", standalone_mode=False, obj=session

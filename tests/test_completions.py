@@ -36,6 +36,8 @@ def in_terminal(line, shell="bash"):
         "_EXPHUB_COMPLETE": f"{shell}_complete",
         "COMP_WORDS": line,
         "COMP_CWORD": str(len(words) - 1),
+        "EXPHUB_LINE": line,
+        "EXPHUB_WORD": words[-1],
     }
     done = subprocess.run(
         [sys.executable, "-m", "exphub_magics"], env=environment, capture_output=True, text=True, check=True
@@ -44,14 +46,14 @@ def in_terminal(line, shell="bash"):
 
 
 def test_the_terminal_completes_names(filled):
-    assert in_terminal("exphub show bat") == ["plain,bathroom"]
+    assert in_terminal("exphub show bat") == ["bathroom"]
     assert in_terminal("exphub show bat", "zsh")[:2] == ["plain", "bathroom"]
     assert in_terminal("exphub show bat", "zsh")[2].startswith("f1 .")
 
 
 def test_the_terminal_completes_verbs_and_options():
-    assert in_terminal("exphub comp") == ["plain,compare"]
-    assert in_terminal("exphub list --js") == ["plain,--json"]
+    assert in_terminal("exphub comp") == ["compare"]
+    assert in_terminal("exphub list --js") == ["--json"]
 
 
 def test_versions_are_offered_where_there_are_several(filled):
