@@ -21,13 +21,13 @@ IDLE = 0.2  # seconds that a kernel is left alone before it imports what will be
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["builtin", "estimates", "figures", "metrics", "overlaps", "pairing"],
+    submodules=["builtin", "figures", "metrics"],
     submod_attrs={
-        "agreements": ["agreement", "effect"],
+        "reviewing.agreements": ["agreement", "effect"],
         "cards": ["Scorecard", "scorecard"],
         "comparisons": ["compare", "leaderboard"],
         "experiments": ["Progress", "run"],
-        "exports": ["export"],
+        "reports.exports": ["export"],
         "hub": ["Hub"],
         "prompts": ["Prompt"],
         "reports": ["html", "report"],

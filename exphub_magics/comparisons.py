@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import lazy_loader
 from IPython import display, get_ipython
 
-from exphub_magics import overlaps, pairing
 from exphub_magics.errors import ConfigError
+from exphub_magics.figures import overlaps
 from exphub_magics.hub import Hub, Row, services
-from exphub_magics.intervals import LEVEL
 from exphub_magics.markup import TITLES, block, columns, counted, decimal, details, interval, table
+from exphub_magics.metrics import pairing
+from exphub_magics.metrics.intervals import LEVEL
 
 if TYPE_CHECKING:
     import pandas as pd

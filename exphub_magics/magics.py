@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from IPython import display
 
-from exphub_magics import cells, cli, options, widgets
+from exphub_magics import cli, widgets
+from exphub_magics.cli import cells, options
 from exphub_magics.comparisons import in_kernel
 from exphub_magics.errors import ConfigError
 from exphub_magics.hub import where

@@ -15,7 +15,8 @@ import click
 from click.shell_completion import CompletionItem, ShellComplete
 from IPython.core.completer import SimpleCompletion, SimpleMatcherResult
 
-from exphub_magics import cells, cli, completions, options
+from exphub_magics import cli
+from exphub_magics.cli import cells, completions, options
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext

@@ -14,11 +14,12 @@ import click
 import lazy_loader
 from click.shell_completion import add_completion_class
 
-from exphub_magics import datasets, listings, shells
-from exphub_magics.cli import cli
+from exphub_magics import datasets
+from exphub_magics.cards import listings
+from exphub_magics.cli import cli, shells
+from exphub_magics.cli.options import Session
 from exphub_magics.errors import ExphubError
 from exphub_magics.markup import counted
-from exphub_magics.options import Session
 
 if TYPE_CHECKING:
     import pandas as pd

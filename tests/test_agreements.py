@@ -4,10 +4,11 @@ from sklearn.metrics import cohen_kappa_score
 
 import browsed
 import reviewed
-from exphub_magics import agreements, metrics
+from exphub_magics import metrics
 from exphub_magics.errors import UnknownNameError
 from exphub_magics.hub import labels
 from exphub_magics.hub.labels import Said
+from exphub_magics.reviewing import agreements
 
 # Two coders, a published example (Cohen's kappa .40): 20 both yes, 5 and 10 one alone, 15 both no.
 FIRST = [True] * 25 + [False] * 25

@@ -6,8 +6,9 @@ import time
 import pytest
 
 from endpoint import answer, completion
-from exphub_magics import cli, experiments, options, prompts, specs, terminal
+from exphub_magics import cli, experiments, prompts, specs, terminal
 from exphub_magics.background import Background, started
+from exphub_magics.cli import options
 from exphub_magics.errors import ConfigError, EndpointError, ExphubError, LeaseError
 from exphub_magics.hub import Hub
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from IPython.utils.capture import capture_output
 
-from exphub_magics.courses import Progress
+from exphub_magics.experiments.courses import Progress
 from exphub_magics.widgets import bars
 from exphub_magics.widgets.bars import ended, moving, span
 

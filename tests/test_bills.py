@@ -1,8 +1,9 @@
 import pytest
 
 from endpoint import answer, completion
-from exphub_magics import bills, budgets, experiments, prompts, specs
+from exphub_magics import experiments, prompts, specs
 from exphub_magics.errors import ConfigError
+from exphub_magics.experiments import bills, budgets
 
 PROMPT = prompts.parse("Was the decedent hurt or threatened by a partner?")
 PRICES = "- {model: m, input: 10, cached_input: 5, output: 100, date: 2025-11-01}\n"

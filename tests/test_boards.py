@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from canaries import ROWS, answer, fill, register_rows
-from exphub_magics import comparisons, listings
-from exphub_magics.boards import MOST, Board
+from exphub_magics import comparisons
+from exphub_magics.cards import listings
+from exphub_magics.cards.boards import MOST, Board
 
 
 @pytest.fixture

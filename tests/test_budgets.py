@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from endpoint import answer, completion
-from exphub_magics import budgets, experiments, prompts, specs
-from exphub_magics.budgets import FORM_CHARACTERS, TRIAL, Budget, Estimate, History, estimate, shared
+from exphub_magics import experiments, prompts, specs
 from exphub_magics.errors import ConfigError
-from exphub_magics.prices import Price
+from exphub_magics.experiments import budgets
+from exphub_magics.experiments.budgets import FORM_CHARACTERS, TRIAL, Budget, Estimate, History, estimate, shared
+from exphub_magics.experiments.prices import Price
 from exphub_magics.questions import Question
 
 PRICE, FREE = Price(2, 1, 10, "own"), Price(0, 0, 0, "this machine")

@@ -338,8 +338,8 @@ def test_an_error_of_our_own_making_shows_no_key_in_a_traceback(cases, scripted,
     def breaks(*_arguments, **_more):
         raise RuntimeError("unexpected")
 
-    monkeypatch.setattr("exphub_magics.forms.request", breaks)
-    monkeypatch.setattr("exphub_magics.courses._rows", breaks)
+    monkeypatch.setattr("exphub_magics.providers.forms.request", breaks)
+    monkeypatch.setattr("exphub_magics.experiments.courses._rows", breaks)
     endpoint = scripted(served)
     with capture_output() as caught:
         shell.run_line_magic("xmode", depth)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from IPython.display import display
 from IPython.utils.capture import capture_output
 
-from exphub_magics import cards, datasets, experiments, metrics, pins, prompts
+from exphub_magics import cards, datasets, experiments, metrics, prompts
+from exphub_magics.cards import pins
 from exphub_magics.hub import Hub
 from exphub_magics.markup import LISTED, decimal, interval
 from markup_reader import Page

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from endpoint import answer, completion
-from exphub_magics import cells, terminal
+from exphub_magics import terminal
+from exphub_magics.cli import cells
 from exphub_magics.hub import Hub
 
 PROMPT = "Was the decedent hit, shoved or threatened by a partner?"

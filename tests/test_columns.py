@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from exphub_magics.columns import assign, canonical_columns, parse_columns
+from exphub_magics.datasets.columns import assign, canonical_columns, parse_columns
+from exphub_magics.datasets.spools import Spool
+from exphub_magics.datasets.tables import Table
 from exphub_magics.errors import ConfigError, DatasetError
-from exphub_magics.spools import Spool
-from exphub_magics.tables import Table
 
 
 def table(*columns):

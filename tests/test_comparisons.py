@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from IPython.display import display
 from IPython.utils.capture import capture_output
 
-from exphub_magics import comparisons, datasets, experiments, pairing
+from exphub_magics import comparisons, datasets, experiments
 from exphub_magics.comparisons import Flip, NothingCommonError, compare, leaderboard, told
 from exphub_magics.errors import ConfigError, UnknownNameError
 from exphub_magics.hub import Hub
 from exphub_magics.markup import decimal, interval
+from exphub_magics.metrics import pairing
 from markup_reader import Page
 
 IDS = ("1-CME", "1-LE", "2-CME", "2-LE", "3-CME", "4-CME", "4-LE", "5-CME", "6-CME")

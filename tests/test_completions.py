@@ -7,7 +7,8 @@ import click
 import pytest
 from click.shell_completion import ShellComplete
 
-from exphub_magics import cells, cli, completions, experiments, options, prompts, specs
+from exphub_magics import cli, experiments, prompts, specs
+from exphub_magics.cli import cells, completions, options
 from exphub_magics.hub import Hub
 
 PROMPTS = ("Was the decedent hit, shoved or threatened?", "Was the decedent hit by a partner?")

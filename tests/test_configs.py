@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from exphub_magics import configs, experiments
+from exphub_magics import experiments
 from exphub_magics.errors import ConfigError
+from exphub_magics.specs import configs
 
 SEED = """\
 - experiment_name: "Baseline GPT-4"

@@ -6,8 +6,8 @@ import pytest
 from aiohttp import web
 
 from endpoint import answer, completion
-from exphub_magics.connections import Connection, is_local
 from exphub_magics.failures import Trouble
+from exphub_magics.providers.connections import Connection, is_local
 
 BODY = {"model": "m", "messages": [{"role": "user", "content": "She fell."}]}
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exphub_magics import counts
 from exphub_magics.errors import ConfigError
+from exphub_magics.metrics import counts
 
 ANSWERS = st.sampled_from([True, False, None])
 ROWS = st.lists(st.tuples(ANSWERS, ANSWERS, st.sampled_from([None, "a", "b", "c"])), max_size=30)

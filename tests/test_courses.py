@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from endpoint import answer, completion
-from exphub_magics import courses, experiments, prompts, specs
-from exphub_magics.courses import Progress
+from exphub_magics import experiments, prompts, specs
+from exphub_magics.experiments import courses
+from exphub_magics.experiments.courses import Progress
 
 PROMPT = prompts.parse("Was the decedent hurt or threatened by a partner?")
 

@@ -170,7 +170,7 @@ def test_the_sha256_of_a_dataset_is_what_earlier_hubs_hold():
 
 @pytest.mark.parametrize("extension", ["csv", "jsonl", "parquet"])
 def test_reading_a_file_holds_no_more_than_a_few_of_its_texts(tmp_path, monkeypatch, extension):
-    monkeypatch.setattr("exphub_magics.spools._IN_MEMORY", 2**16)
+    monkeypatch.setattr("exphub_magics.datasets.spools._IN_MEMORY", 2**16)
     texts = [f"V was in room {number}. " * 300 for number in range(1_000)]
     rows = frame(narrative_id=range(1_000), text=texts, flag=[1] * 1_000, year=[2020] * 1_000)
     path = save(rows, tmp_path / f"data.{extension}")

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from endpoint import completion
-from exphub_magics import deliveries
 from exphub_magics.errors import DatasetError
+from exphub_magics.rereading import deliveries
 
 NONE = {"without id": 0, "blank": 0, "errors": 0, "repeated": 0, "contradictory": 0}
 

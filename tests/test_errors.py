@@ -4,7 +4,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from exphub_magics import errors, options, terminal
+from exphub_magics import errors, terminal
+from exphub_magics.cli import options
 from exphub_magics.errors import ExphubError, nearest, unknown
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, ExphubError)]

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from exphub_magics import estimates, style
+from exphub_magics.figures import estimates, style
 from frames import DIFFERENCES, INTERVALS, SCORES
 
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from canaries import ROWS, answer, fill, register_rows
-from exphub_magics import exports
 from exphub_magics.errors import ConfigError
+from exphub_magics.reports import exports
 
 READERS = {
     "csv": pd.read_csv,

@@ -1,6 +1,6 @@
 import pytest
 
-from exphub_magics import families
+from exphub_magics.specs import families
 
 
 @pytest.mark.parametrize("ending", ["", ".try", ".parent", " · try", " · parent"])

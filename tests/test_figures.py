@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exphub_magics import figures, style
+from exphub_magics import figures
+from exphub_magics.figures import style
 from frames import CELLS, COUNTS, FLAGS
 
 

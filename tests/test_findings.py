@@ -4,7 +4,7 @@ import time
 import pytest
 
 import browsed
-from exphub_magics import findings
+from exphub_magics.browsing import findings
 from exphub_magics.errors import UnknownNameError
 
 

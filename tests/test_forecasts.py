@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from endpoint import answer, completion
-from exphub_magics import bills, experiments, forecasts, prompts, specs
-from exphub_magics.budgets import Estimate
-from exphub_magics.forecasts import Total, forecast
+from exphub_magics import experiments, prompts, specs
+from exphub_magics.experiments import bills, forecasts
+from exphub_magics.experiments.budgets import Estimate
+from exphub_magics.experiments.forecasts import Total, forecast
 
 PROMPT = prompts.parse("Was the decedent hurt or threatened by a partner?")
 PRICES = (

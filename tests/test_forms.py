@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exphub_magics import answers, forms, prompts, specs
-from exphub_magics.forms import Form
+from exphub_magics import answers, prompts, specs
+from exphub_magics.providers import forms
+from exphub_magics.providers.forms import Form
 from exphub_magics.questions import Reply
 
 SPEC = specs.Spec(name="first", prompt=prompts.parse("Is it?"), provider="scripted", model_name="m")

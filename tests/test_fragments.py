@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exphub_magics import fragments
+from exphub_magics.answers import fragments
 
 WHOLE = {"reasoning_steps": ["read"], "rational": 'She said "no" twice', "flag": True, "confidence": 0.9}
 

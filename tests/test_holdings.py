@@ -1,9 +1,10 @@
 import pytest
 
-from exphub_magics import datasets, experiments, holdings, prompts
+from exphub_magics import datasets, experiments, prompts
 from exphub_magics.errors import DatasetError
 from exphub_magics.hub import Hub
 from exphub_magics.specs import Spec
+from exphub_magics.tries import holdings
 
 
 def register(hub, source):

@@ -16,23 +16,12 @@ from IPython.utils.capture import capture_output
 from canaries import without_plotly
 from endpoint import answer as said
 from endpoint import completion
-from exphub_magics import (
-    builtin,
-    cards,
-    comparisons,
-    datasets,
-    experiments,
-    exports,
-    listings,
-    prompts,
-    repeats,
-    reports,
-    specs,
-    widgets,
-)
+from exphub_magics import builtin, cards, comparisons, datasets, experiments, prompts, reports, specs, widgets
+from exphub_magics.cards import listings
 from exphub_magics.errors import ConfigError, DatasetError
 from exphub_magics.hub import Hub
 from exphub_magics.progress import Progress
+from exphub_magics.reports import exports, repeats
 from markup_reader import Page
 
 # --- narratives -------------------------------------------------------------------------------------------

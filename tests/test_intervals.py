@@ -11,8 +11,8 @@ import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exphub_magics import intervals
 from exphub_magics.errors import ConfigError
+from exphub_magics.metrics import intervals
 
 # Wilson: Newcombe (1998), and 0/10, 10/10, 42/48.
 WILSON = {
@@ -82,7 +82,7 @@ def test_the_sign_flip_equals_counting_all_signs(nets):
     assert intervals.sign_flip(np.array(nets, dtype=float)) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("module", ["intervals", "counts", "metrics", "pairing"])
+@pytest.mark.parametrize("module", ["metrics.intervals", "metrics.counts", "metrics", "metrics.pairing"])
 def test_importing_a_module_that_computes_pays_for_no_statistics(module):
     heavy = ["numpy.linalg", "scipy.special", "scipy.stats", "statsmodels.stats.multitest", "pandas.core"]
     code = f"import exphub_magics.{module}, sys; print([name for name in {heavy} if name in sys.modules])"

@@ -3,9 +3,9 @@ import pytest
 
 import browsed
 import reviewed
-from exphub_magics import labelling
 from exphub_magics.errors import ConfigError, DatasetError, UnknownNameError
 from exphub_magics.hub import labels
+from exphub_magics.reviewing import labelling
 
 
 @pytest.fixture

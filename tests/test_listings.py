@@ -1,7 +1,8 @@
 import pytest
 
 from canaries import ROWS, answer, fill, register_rows
-from exphub_magics import comparisons, listings
+from exphub_magics import comparisons
+from exphub_magics.cards import listings
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 from jupyter_client import KernelManager
 
-from exphub_magics import experiments, matchers, options, prompts, specs
+from exphub_magics import experiments, matchers, prompts, specs
+from exphub_magics.cli import options
 from exphub_magics.hub import Hub
 from exphub_magics.matchers import NO_BREAK, Typed
 

@@ -12,8 +12,9 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exphub_magics import intervals, metrics
+from exphub_magics import metrics
 from exphub_magics.errors import ConfigError
+from exphub_magics.metrics import intervals
 
 # Two published experiments, a table of Chicco (2017), and a model that says no to everything, whose MCC is
 # 0/0: (tp, fp, fn, tn) and what is expected of it in the order of COLUMNS; None is undefined.

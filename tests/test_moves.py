@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exphub_magics.moves import Move, Part, Rereading, State, standing
+from exphub_magics.rereading.moves import Move, Part, Rereading, State, standing
 from markup_reader import Page
 
 FLAGS = st.none() | st.booleans()

@@ -4,8 +4,8 @@ import pickle
 
 import pytest
 
+from exphub_magics.datasets.narratives import Gathering, Narrative, Narratives
 from exphub_magics.errors import DatasetError
-from exphub_magics.narratives import Gathering, Narrative, Narratives
 
 
 def narrative(narrative_id, text="V was at home.", source=None, placeholder=None, **facts):

@@ -5,8 +5,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exphub_magics import nodes
 from exphub_magics.errors import ConfigError
+from exphub_magics.specs import nodes
 
 WHAT = "a list of things"
 

@@ -1,6 +1,7 @@
 import pytest
 
-from exphub_magics import options, terminal
+from exphub_magics import terminal
+from exphub_magics.cli import options
 from exphub_magics.errors import HubError
 
 MATRIX = "- {experiment_name: a, prompt: Hit?, data: sample}\n"

@@ -4,7 +4,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exphub_magics import overlaps
+from exphub_magics.figures import overlaps
 from frames import FLAGS
 
 

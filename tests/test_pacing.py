@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exphub_magics.pacing import NOTICEABLE_SECONDS, WINDOW, Pace
+from exphub_magics.providers.pacing import NOTICEABLE_SECONDS, WINDOW, Pace
 
 
 class Clock:

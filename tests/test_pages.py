@@ -5,7 +5,8 @@ import plotly.graph_objects as go
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exphub_magics import metrics, pages
+from exphub_magics import metrics
+from exphub_magics.reports import pages
 
 EVIL = "</script><b>&"
 

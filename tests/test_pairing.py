@@ -11,7 +11,8 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exphub_magics import metrics, pairing
+from exphub_magics import metrics
+from exphub_magics.metrics import pairing
 
 # Clustered pairs, per cluster: both right, first only, second only, neither (R package clust.bin.pair).
 THYROIDS = """0021 2010 3000 1000 2010 4000 3000 2000 1100 1000 2001

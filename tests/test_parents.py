@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from exphub_magics import experiments, parents, prompts, tries
+from exphub_magics import experiments, prompts, tries
 from exphub_magics.errors import ConfigError, UnknownNameError
 from exphub_magics.hub import aliases
 from exphub_magics.specs import Spec
+from exphub_magics.tries import parents
 
 PROMPT = "Was V hit or threatened by a partner?"
 

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from exphub_magics import pins
+from exphub_magics.cards import pins
 from exphub_magics.errors import ConfigError, UnknownNameError
 from markup_reader import Page
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exphub_magics.placeholders import placeholder
+from exphub_magics.datasets.placeholders import placeholder
 
 PLACEHOLDERS = """N/A
 n/a

@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exphub_magics import placement
+from exphub_magics.figures import placement
 
 SIZE = (620, 400)
 POINTS = st.tuples(st.floats(100, 520), st.floats(100, 300))

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 from IPython.utils.text import DollarFormatter
 
 import browsed
-from exphub_magics import cli, figures, options, places, terminal
+from exphub_magics import cli, figures, terminal
+from exphub_magics.browsing import places
+from exphub_magics.browsing.places import Place
+from exphub_magics.cli import options
 from exphub_magics.errors import ConfigError, UnknownNameError
 from exphub_magics.hub import Hub, selections
 from exphub_magics.hub.selections import Selection
-from exphub_magics.places import Place
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from genai_prices.data import providers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exphub_magics import prices
 from exphub_magics.errors import ConfigError
-from exphub_magics.prices import Price, dollars, price
+from exphub_magics.experiments import prices
+from exphub_magics.experiments.prices import Price, dollars, price
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 OPENAI, OPENROUTER, DEEPSEEK = (
@@ -154,7 +154,7 @@ def test_the_kept_table_is_read_without_a_network(socket_disabled):
 
 def test_loading_the_module_loads_no_table():
     heavy = ["genai_prices.data", "genai_prices.types", "pydantic"]
-    code = f"import exphub_magics.budgets, sys; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import exphub_magics.experiments.budgets, sys; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

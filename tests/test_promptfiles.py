@@ -5,8 +5,8 @@ import pytest
 
 from exphub_magics import prompts
 from exphub_magics.errors import ConfigError
-from exphub_magics.promptfiles import TakenError, cell, save
 from exphub_magics.specs import Spec
+from exphub_magics.tries.promptfiles import TakenError, cell, save
 
 
 def test_a_prompt_is_saved_once_and_found_again():

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from endpoint import answer, completion
 from exphub_magics import answers, failures, prompts, providers, specs
 from exphub_magics.errors import EndpointError
-from exphub_magics.forms import Form
+from exphub_magics.providers.forms import Form
+from exphub_magics.providers.reasons import LEFT_OUT
 from exphub_magics.questions import Failure, Reply
-from exphub_magics.reasons import LEFT_OUT
 from faults import slow
 
 SPEC = specs.Spec(name="first", prompt=prompts.parse("Is it?"), provider="scripted", model_name="m")

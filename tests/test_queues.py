@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 import browsed
 import reviewed
-from exphub_magics import queues
 from exphub_magics.errors import ConfigError, UnknownNameError
 from exphub_magics.hub import Hub, labels
 from exphub_magics.hub.labels import Said
+from exphub_magics.reviewing import queues
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 import real
-from exphub_magics import configs, experiments
+from exphub_magics import experiments
 from exphub_magics.hub import Hub
+from exphub_magics.specs import configs
 
 pytestmark = [
     pytest.mark.real,

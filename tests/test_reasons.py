@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exphub_magics import prompts, specs
-from exphub_magics.reasons import LEFT_OUT, LONGEST, line, without_key, without_paths
+from exphub_magics.providers.reasons import LEFT_OUT, LONGEST, line, without_key, without_paths
 
 SPEC = specs.Spec(name="first", prompt=prompts.parse("Is it?"))
 QUESTION = SPEC.question("1", "Victim was found in the kitchen; her husband Émile said they had argued.", {})

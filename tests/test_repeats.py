@@ -9,11 +9,13 @@ import pytest
 from sklearn.metrics import f1_score, precision_score, recall_score
 
 from endpoint import ScriptedEndpoint, answer, completion
-from exphub_magics import comparisons, configs, experiments, repeats
+from exphub_magics import comparisons, experiments
 from exphub_magics.errors import UnknownNameError
 from exphub_magics.hub import Hub
-from exphub_magics.repeats import Repeats, html, table, text
-from exphub_magics.stability import BEYOND, NO_DIFFERENCE, UNKNOWN, WITHIN
+from exphub_magics.metrics.stability import BEYOND, NO_DIFFERENCE, UNKNOWN, WITHIN
+from exphub_magics.reports import repeats
+from exphub_magics.reports.repeats import Repeats, html, table, text
+from exphub_magics.specs import configs
 from markup_reader import Page
 
 SANITISED = {"table", "thead", "tbody", "tr", "th", "td", "div"}

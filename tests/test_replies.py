@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from endpoint import completion
-from exphub_magics import replies
+from exphub_magics.providers import replies
 
 COUNTED = {"prompt_tokens": None, "completion_tokens": 7}
 UNCOUNTED = {"body": "a", "cached_tokens": None, "reasoning_tokens": None}

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from canaries import CANARIES, CANARY_IDS, ROWS, Page, answer, fill, read, register_rows, without_plotly
-from exphub_magics import comparisons, listings, metrics, reports
+from exphub_magics import comparisons, metrics, reports
+from exphub_magics.cards import listings
 from exphub_magics.errors import ConfigError, UnknownNameError
 from exphub_magics.hub import Hub
 

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from endpoint import answer
-from exphub_magics import answers, courses, rereading
+from exphub_magics import answers, rereading
 from exphub_magics.errors import ConfigError, HubError, LeaseError, UnknownNameError
+from exphub_magics.experiments import courses
 from exphub_magics.hub import Hub
 from exphub_magics.questions import Reply
 

@@ -4,10 +4,11 @@ import pytest
 
 import browsed
 import reviewed
-from exphub_magics import queues, reviewing
+from exphub_magics import reviewing
 from exphub_magics.errors import ConfigError, UnknownNameError
 from exphub_magics.hub import Hub, labels
 from exphub_magics.hub.labels import Said
+from exphub_magics.reviewing import queues
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from html import unescape
 import pytest
 
 from canaries import ROWS, Page, answer, fill, read, register_rows
-from exphub_magics import comparisons, pairing, reports
+from exphub_magics import comparisons, reports
+from exphub_magics.metrics import pairing
 
 
 @pytest.fixture

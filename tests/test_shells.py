@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exphub_magics import experiments, prompts, specs
+from exphub_magics.cli.shells import completed, typed
 from exphub_magics.hub import Hub
-from exphub_magics.shells import completed, typed
 
 PROMPT = "Was V hit by a partner?"
 

@@ -5,9 +5,9 @@ import pytest
 from endpoint import answer
 from exphub_magics import prompts, specs
 from exphub_magics.failures import Rejection
-from exphub_magics.forms import Form
+from exphub_magics.providers.forms import Form
+from exphub_magics.providers.soundings import Soundings
 from exphub_magics.questions import Question, Reply
-from exphub_magics.soundings import Soundings
 
 SPEC = specs.Spec(name="first", prompt=prompts.parse("Is it?"), provider="scripted", model_name="m")
 UNNAMED = Rejection(400, "bad request")

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exphub_magics.datasets.spools import Spool
 from exphub_magics.errors import DatasetError
-from exphub_magics.spools import Spool
 
 ROWS = [(str(number), "V — “José” \n fell." * (number % 50), "") for number in range(2_000)]
 CELLS = st.lists(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"))).map(tuple)
@@ -22,7 +22,7 @@ CELLS = st.lists(st.text(st.characters(blacklist_categories=["Cs"], blacklist_ch
 
 @pytest.fixture
 def on_disk(monkeypatch):
-    monkeypatch.setattr("exphub_magics.spools._IN_MEMORY", 1)
+    monkeypatch.setattr("exphub_magics.datasets.spools._IN_MEMORY", 1)
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from exphub_magics import metrics, pairing, stability
+from exphub_magics import metrics
 from exphub_magics.errors import ConfigError
-from exphub_magics.stability import BEYOND, NO_DIFFERENCE, UNKNOWN, WITHIN, difference, noise, repeated, verdict
+from exphub_magics.metrics import pairing, stability
+from exphub_magics.metrics.stability import BEYOND, NO_DIFFERENCE, UNKNOWN, WITHIN, difference, noise, repeated, verdict
 
 ANSWER = st.sampled_from([True, False, None])
 UP_TO_FOUR = st.integers(1, 4)

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from endpoint import answer, completion
-from exphub_magics import experiments, outcomes, prompts, terminal
+from exphub_magics import experiments, prompts, terminal
 from exphub_magics.errors import ConfigError, ExphubError, UnknownNameError
 from exphub_magics.hub import Hub, drafts
 from exphub_magics.specs import Spec
+from exphub_magics.tries import outcomes
 from exphub_magics.widgets.cases import BEGINNING, listed
 from exphub_magics.widgets.studio import studio
 

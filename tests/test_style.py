@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exphub_magics import estimates, figures, overlaps, style
+from exphub_magics import figures
+from exphub_magics.figures import estimates, overlaps, style
 from frames import COUNTS, DIFFERENCES, FLAGS, INTERVALS, SCORES
 
 CALLS = {
@@ -59,7 +60,7 @@ def test_ink_can_be_read_on_every_cell():
     assert min(contrast(style.INK, cell) for cell in cells) > 7
 
 
-@pytest.mark.parametrize("module", ["style", "figures", "overlaps", "estimates"])
+@pytest.mark.parametrize("module", ["figures.style", "figures", "figures.overlaps", "figures.estimates"])
 def test_loading_a_module_of_charts_loads_no_plotting(module):
     heavy = ["pandas", "plotly.graph_objects"]
     code = f"import exphub_magics.{module}, sys; print([name for name in {heavy} if name in sys.modules])"

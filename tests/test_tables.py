@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from exphub_magics.datasets.tables import DATES, LONG_NUMBERS, cell_text, from_frame, read_table
 from exphub_magics.errors import DatasetError
-from exphub_magics.tables import DATES, LONG_NUMBERS, cell_text, from_frame, read_table
 
 ANY_TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"))
 MIDNIGHT = dt.datetime(2021, 3, 4)  # noqa: DTZ001  a workbook's dates have no time zone

@@ -3,9 +3,10 @@ import re
 import pytest
 
 from endpoint import answer, completion
-from exphub_magics import experiments, parents, prompts, tries
+from exphub_magics import experiments, prompts, tries
 from exphub_magics.errors import ConfigError
 from exphub_magics.specs import Spec
+from exphub_magics.tries import parents
 
 PROMPT = "Was V hit or threatened by a partner?"
 

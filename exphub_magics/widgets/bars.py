@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import lazy_loader
 from IPython import display
 
+from exphub_magics.experiments.prices import dollars
 from exphub_magics.markup import block, counted
-from exphub_magics.prices import dollars
 from exphub_magics.progress import Progress
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from exphub_magics import findings, places
+from exphub_magics.browsing import findings, places
+from exphub_magics.browsing.places import Place
 from exphub_magics.errors import ConfigError, UnknownNameError
 from exphub_magics.hub import Hub, selections
 from exphub_magics.hub.selections import Selection
-from exphub_magics.places import Place
 from exphub_magics.widgets.panels import Panel, look, page
 
 _FILTERS = ("outcome", "against", "flips", "source", "search", "confidence", "order")

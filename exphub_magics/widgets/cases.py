@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from exphub_magics import outcomes
+from exphub_magics.tries import outcomes
 
 MOST = 300  # narratives that the page lists
 BEGINNING = 20_000  # characters of a narrative that are shown until the rest is asked for

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
-from exphub_magics import agreements, queues, reviewing
+from exphub_magics import reviewing
 from exphub_magics.hub import Hub
-from exphub_magics.queues import ERRORS, Queue
+from exphub_magics.reviewing import agreements, queues
+from exphub_magics.reviewing.queues import ERRORS, Queue
 from exphub_magics.widgets.panels import Panel, look, page
 
 

@@ -15,21 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from exphub_magics import (
-    builtin,
-    experiments,
-    families,
-    histories,
-    outcomes,
-    parents,
-    promptfiles,
-    prompts,
-    specs,
-    tries,
-)
+from exphub_magics import builtin, experiments, prompts, specs, tries
 from exphub_magics.background import Background, started
 from exphub_magics.errors import ConfigError, ExphubError
 from exphub_magics.hub import Hub, drafts
+from exphub_magics.specs import families
+from exphub_magics.tries import histories, outcomes, parents, promptfiles
 from exphub_magics.widgets import bars, cases, fields
 from exphub_magics.widgets.panels import Panel, look, page
 

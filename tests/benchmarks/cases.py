@@ -8,7 +8,8 @@ import json
 from importlib import resources
 from pathlib import Path
 
-from exphub_magics import forms, prompts, specs
+from exphub_magics import prompts, specs
+from exphub_magics.providers import forms
 
 CHARACTERS = 800
 MODEL = "bench-1"

@@ -11,7 +11,8 @@ from typing import Any
 
 import contests
 
-from exphub_magics import courses, datasets, experiments, prompts, providers, specs
+from exphub_magics import datasets, experiments, prompts, providers, specs
+from exphub_magics.experiments import courses
 from exphub_magics.hub import Hub
 from exphub_magics.questions import Failure, Question, Reply
 
