@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nbformat
+import pytest
 from playwright.sync_api import expect, sync_playwright
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, Locator, Page
 
@@ -36,6 +37,13 @@ ARGUMENTS = [
 ]
 SECONDS = 60
 expect.set_options(timeout=SECONDS * 1000)
+
+MARKS = [
+    pytest.mark.lab,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine"),
+    # The driver of the browser leaves its process and pipes to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
+]
 
 # Texts whose contrast with what is behind them is below 4.5 to 1.
 FAINT = """root => {
@@ -105,6 +113,33 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@contextmanager
+def desk(folder: Path) -> Iterator[tuple[str, Browser]]:
+    """A JupyterLab over a folder, in which no hub is named but by the folder itself, and a browser."""
+    with pytest.MonkeyPatch.context() as environment, server(folder) as address, chromium() as browser:
+        environment.delenv("EXPHUB_DB", raising=False)
+        yield address, browser
+
+
+@contextmanager
+def opening(folder: Path, address: str, browser: Browser, begin: str = "") -> Iterator[Callable[..., Notebook]]:
+    """Open notebooks of these cells, each in a page, after one that loads the extension, which is run."""
+    pages = []
+
+    def opened(*sources: str) -> Notebook:
+        first = "\n".join(filter(None, ["%load_ext exphub_magics", begin]))
+        pages.append(browser.new_page())
+        notebook = Notebook(pages[-1], address, Notebook.write(folder / f"{uuid.uuid4().hex}.ipynb", first, *sources))
+        notebook.run(0)
+        return notebook
+
+    yield opened
+    for page in pages:
+        if not page.is_closed():
+            page.evaluate("() => window.jupyterapp.commands.execute('notebook:shutdown-kernel')")
+            page.close()
 
 
 class Notebook:

@@ -8,12 +8,7 @@ from playwright.sync_api import expect
 import lab
 from endpoint import answer, completion
 
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.skipif(lab.CHROMIUM is None, reason="there is no chromium on this machine"),
-    # The driver of the browser leaves its process and pipes to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
-]
+pytestmark = lab.MARKS
 
 PROMPT = "Was the decedent hit, threatened, stalked or controlled by a current or former partner?"
 NARRATIVES = 200

@@ -1,7 +1,6 @@
 """The panel `browse` in JupyterLab, as a person uses it: by mouse and by keys, and when something is amiss."""
 
 import re
-import uuid
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,7 @@ import lab
 from exphub_magics import experiments, prompts, specs
 from exphub_magics.hub import Hub
 
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.skipif(lab.CHROMIUM is None, reason="there is no chromium on this machine"),
-    # The driver of the browser leaves its process and pipes to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
-]
+pytestmark = lab.MARKS
 
 PROMPT = "Is there evidence that the decedent was physically abused or threatened by a current or former partner?"
 INDIRECT = f"{PROMPT}\nIndirect evidence counts: a shelter, a protective order, fear of the partner."
@@ -49,28 +43,14 @@ def browser(tmp_path_factory):
     """A JupyterLab beside a hub with three experiments, and a browser, for all tests here."""
     folder = tmp_path_factory.mktemp("lab")
     fill(folder / "exphub.db")
-    with pytest.MonkeyPatch.context() as environment, lab.server(folder) as address, lab.chromium() as started:
-        environment.delenv("EXPHUB_DB", raising=False)
+    with lab.desk(folder) as (address, started):
         yield folder, address, started
 
 
 @pytest.fixture
 def opened(browser):
-    """Open a notebook of these cells, the first one run."""
-    folder, address, started = browser
-    pages = []
-
-    def opened(*sources):
-        file = lab.Notebook.write(folder / f"{uuid.uuid4().hex}.ipynb", "%load_ext exphub_magics", *sources)
-        pages.append(started.new_page())
-        notebook = lab.Notebook(pages[-1], address, file)
-        notebook.run(0)
-        return notebook
-
-    yield opened
-    for page in pages:
-        page.evaluate("() => window.jupyterapp.commands.execute('notebook:shutdown-kernel')")
-        page.close()
+    with lab.opening(*browser) as opened:
+        yield opened
 
 
 def rows(output):

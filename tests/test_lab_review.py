@@ -1,22 +1,17 @@
 """The panel `review` in JupyterLab, as a person uses it: by keys alone, and when something is amiss."""
 
 import shutil
-import uuid
 
 import pytest
 from playwright.sync_api import expect
 
 import browsed
 import lab
-from exphub_magics import experiments, prompts, queues, reviewing, specs
+from exphub_magics import experiments, prompts, reviewing, specs
 from exphub_magics.hub import Hub, labels
+from exphub_magics.reviewing import queues
 
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.skipif(lab.CHROMIUM is None, reason="there is no chromium on this machine"),
-    # The driver of the browser leaves its process and pipes to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
-]
+pytestmark = lab.MARKS
 
 PROMPT = "Is there evidence that the decedent was physically abused or threatened by a current or former partner?"
 LONG = "V was afraid of him. " * 50_000
@@ -45,31 +40,17 @@ def filled(tmp_path_factory):
 def browser(tmp_path_factory):
     """A JupyterLab and a browser for all tests here."""
     folder = tmp_path_factory.mktemp("lab")
-    with pytest.MonkeyPatch.context() as environment, lab.server(folder) as address, lab.chromium() as started:
-        environment.delenv("EXPHUB_DB", raising=False)
+    with lab.desk(folder) as (address, started):
         yield folder, address, started
 
 
 @pytest.fixture
 def opened(browser, filled):
-    """Open a notebook of these cells over a hub of this test's own, `own.db`, the first cell run."""
-    folder, address, started = browser
+    """Open notebooks over a hub of this test's own, `own.db`."""
+    folder, *_ = browser
     shutil.copy(filled, folder / "own.db")
-    pages = []
-
-    def opened(*sources):
-        begin = "%load_ext exphub_magics\n%env EXPHUB_DB=own.db"
-        file = lab.Notebook.write(folder / f"{uuid.uuid4().hex}.ipynb", begin, *sources)
-        pages.append(started.new_page())
-        notebook = lab.Notebook(pages[-1], address, file)
-        notebook.run(0)
-        return notebook
-
-    yield opened
-    for page in pages:
-        if not page.is_closed():
-            page.evaluate("() => window.jupyterapp.commands.execute('notebook:shutdown-kernel')")
-            page.close()
+    with lab.opening(*browser, begin="%env EXPHUB_DB=own.db") as opened:
+        yield opened
     for left in folder.glob("own.db*"):
         left.unlink()
 
@@ -263,7 +244,7 @@ def test_blind_shows_the_text_alone_until_one_has_decided_and_two_coders_do_not_
     notebook = opened(
         "%exphub review partner --coder Ann --blind",
         "%exphub review partner --coder Ben --blind",
-        "from exphub_magics.agreements import agreement\nfrom exphub_magics import Hub\n"
+        "from exphub_magics.reviewing.agreements import agreement\nfrom exphub_magics import Hub\n"
         "with Hub.open() as hub: print(agreement(hub, 'sample')[['first', 'second', 'n']].to_string(index=False))",
     )
     ann, ben = notebook.run(1), notebook.run(2)

@@ -10,12 +10,7 @@ import lab
 from endpoint import answer, completion
 from exphub_magics.hub import Hub, drafts
 
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.skipif(lab.CHROMIUM is None, reason="there is no chromium on this machine"),
-    # The driver of the browser leaves its process and pipes to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
-]
+pytestmark = lab.MARKS
 
 PROMPT = "Is there evidence that the decedent was physically abused or threatened by a current or former partner?"
 MORE = " Indirect evidence counts: a shelter, a protective order, fear of the partner."
@@ -29,26 +24,17 @@ def lab_folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browsing(lab_folder):
-    with lab.server(lab_folder) as address, lab.chromium() as browser:
+    with lab.desk(lab_folder) as (address, browser):
         yield address, browser
 
 
 @pytest.fixture
 def opened(lab_folder, browsing, request):
-    """Open a notebook of these cells, with a hub of its own, in a real JupyterLab."""
-    address, browser = browsing
-    page = browser.new_page()
+    """Open notebooks over a hub of this test's own, `opened.hub`."""
     name = request.node.name[:20]
-
-    def opened(*sources):
-        begin = f"%load_ext exphub_magics\n%env EXPHUB_DB={name}.db"
-        notebook = lab.Notebook(page, address, lab.Notebook.write(lab_folder / f"{name}.ipynb", begin, *sources))
-        notebook.run(0)
-        return notebook
-
-    opened.hub = lab_folder / f"{name}.db"
-    yield opened
-    page.close()
+    with lab.opening(lab_folder, *browsing, begin=f"%env EXPHUB_DB={name}.db") as opened:
+        opened.hub = lab_folder / f"{name}.db"
+        yield opened
 
 
 def prompt_in(output):

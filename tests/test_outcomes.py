@@ -3,26 +3,19 @@ from collections import Counter
 
 import pytest
 
+import tried
 from endpoint import answer, completion
-from exphub_magics import comparisons, experiments, histories, outcomes, parents, prompts, tries
+from exphub_magics import comparisons, prompts, tries
 from exphub_magics.background import Background
 from exphub_magics.errors import ConfigError
 from exphub_magics.specs import Spec
-
-PROMPT = "Is there evidence that the decedent was physically abused or threatened by a current or former partner?"
-MORE = f"{PROMPT} Indirect evidence counts: a shelter, a protective order, fear of the partner."
-
-
-def go(hub, job):
-    *_, last = experiments.run(hub, job)
-    return last.experiment_id
+from exphub_magics.tries import histories, outcomes, parents
+from tried import MORE, PROMPT, go
 
 
 @pytest.fixture
 def partner(hub):
-    """An experiment over the sample."""
-    go(hub, Spec("partner", prompts.parse(PROMPT), data="sample"))
-    return parents.parent(hub)
+    return tried.parent(hub)
 
 
 def test_a_try_is_held_against_its_parent_as_compare_does_it(hub, partner):
