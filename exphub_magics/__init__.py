@@ -7,7 +7,6 @@ that neither the first Tab nor the first panel is waited for.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -100,9 +99,8 @@ def _import_when_idle() -> None:
     """Have what verbs, Tab and panels need imported between two cells, in the thread that runs them."""
     import asyncio  # noqa: PLC0415 - a kernel has it loaded
 
-    if threading.current_thread() is threading.main_thread():  # two threads must not load what is loaded lazily
-        with suppress(RuntimeError):  # where nothing runs that could come back to it
-            asyncio.get_running_loop().call_later(IDLE, _import)
+    with suppress(RuntimeError):  # where nothing runs that could come back to it
+        asyncio.get_running_loop().call_later(IDLE, _import)
 
 
 def _import() -> None:

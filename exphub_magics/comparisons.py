@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
 from IPython import display, get_ipython
 
+from exphub_magics import lazily
 from exphub_magics.errors import ConfigError
 from exphub_magics.figures import overlaps
 from exphub_magics.hub import Hub, Row, services
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 else:
-    pd = lazy_loader.load("pandas")
+    pd = lazily.load("pandas")
 
 RATIONAL_CHARACTERS = 200
 

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
-import lazy_loader
 from click.shell_completion import add_completion_class
 
-from exphub_magics import datasets
+from exphub_magics import datasets, lazily
 from exphub_magics.cards import listings
 from exphub_magics.cli import cli, shells
 from exphub_magics.cli.options import Session
@@ -24,7 +23,7 @@ from exphub_magics.markup import counted
 if TYPE_CHECKING:
     import pandas as pd
 else:
-    pd = lazy_loader.load("pandas")
+    pd = lazily.load("pandas")
 
 FAILED, INTERRUPTED = 3, 130
 

@@ -12,8 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-import lazy_loader
-
+from exphub_magics import lazily
 from exphub_magics.answers.fields import (
     CONFIDENCE,
     FLAG,
@@ -34,7 +33,7 @@ from exphub_magics.answers.fields import (
 if TYPE_CHECKING:
     import json_repair
 else:
-    json_repair = lazy_loader.load("json_repair")
+    json_repair = lazily.load("json_repair")
 
 WITHIN: Final = "an answer within a broken object"
 MOST_REPAIRED: Final = 20_000  # characters of a broken object, and of its quotes and brackets:

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
 from IPython import display
 
-from exphub_magics import comparisons, figures, markup, metrics
+from exphub_magics import comparisons, figures, lazily, markup, metrics
 from exphub_magics.cards import changes
 from exphub_magics.hub import Hub, Row, services
 from exphub_magics.markup import LISTED, TITLES, columns, decimal, details, interval, table
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 else:
-    pd = lazy_loader.load("pandas")
+    pd = lazily.load("pandas")
 
 SEED_COLUMNS = (
     "id",

@@ -6,16 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
-
+from exphub_magics import lazily
 from exphub_magics.markup import decimal
 
 if TYPE_CHECKING:
     import pandas as pd
     import tabulate
 else:
-    pd = lazy_loader.load("pandas")
-    tabulate = lazy_loader.load("tabulate")
+    pd = lazily.load("pandas")
+    tabulate = lazily.load("tabulate")
 
 NONE_YET, NONE_RUN = "no experiment yet", "nothing is being run"
 RATES = ("precision", "recall", "f1")

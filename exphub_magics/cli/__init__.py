@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import lazy_loader
 from click.shell_completion import CompletionItem
 
-from exphub_magics import cards, comparisons, datasets, experiments, reports, rereading, reviewing, tries
+from exphub_magics import cards, comparisons, datasets, experiments, lazily, reports, rereading, reviewing, tries
 from exphub_magics.background import Background, started
 from exphub_magics.browsing import findings, places
 from exphub_magics.cards import listings, pins
@@ -38,9 +37,9 @@ if TYPE_CHECKING:
     from exphub_magics.widgets.browse import Browse
     from exphub_magics.widgets.review import Review
 else:
-    pd = lazy_loader.load("pandas")
-    boards = lazy_loader.load("exphub_magics.cards.boards", suppress_warning=True)  # the package is there already
-    studios = lazy_loader.load("exphub_magics.widgets.studio", suppress_warning=True)  # widgets is there already
+    pd = lazily.load("pandas")
+    boards = lazily.load("exphub_magics.cards.boards")  # the package is there already
+    studios = lazily.load("exphub_magics.widgets.studio")  # widgets is there already
 
 
 @click.group(cls=options.Verbs, context_settings={"help_option_names": ["-h", "--help"]})

@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import lazy_loader
-
+from exphub_magics import lazily
 from exphub_magics.datasets.columns import ColumnMap, Layout, assign, canonical_columns, parse_columns
 from exphub_magics.datasets.narratives import SHOWN, Flag, Gathering, Narrative, Narratives, few
 from exphub_magics.datasets.placeholders import PLACEHOLDER_RULE, placeholder
@@ -24,7 +23,7 @@ from exphub_magics.specs import SAMPLE
 if TYPE_CHECKING:
     import pandas as pd
 else:
-    pd = lazy_loader.load("pandas")
+    pd = lazily.load("pandas")
 
 __all__ = [
     "PLACEHOLDER_RULE",

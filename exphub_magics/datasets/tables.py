@@ -18,8 +18,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
-import lazy_loader
-
+from exphub_magics import lazily
 from exphub_magics.datasets.spools import Spool
 from exphub_magics.errors import DatasetError, nearest
 from exphub_magics.markup import counted
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
     import openpyxl
     import pandas as pd
 else:
-    openpyxl = lazy_loader.load("openpyxl")
-    pd = lazy_loader.load("pandas")
+    openpyxl = lazily.load("openpyxl")
+    pd = lazily.load("pandas")
 
 Records: TypeAlias = Iterable[tuple[int, Sequence[Any]]]
 

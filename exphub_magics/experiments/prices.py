@@ -15,9 +15,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import lazy_loader
 import yaml
 
+from exphub_magics import lazily
 from exphub_magics.errors import ConfigError, named
 from exphub_magics.specs import BUILTIN, ENDPOINTS, Endpoint, nodes
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Amount: TypeAlias = Decimal | TieredPrices
 else:
-    genai_prices = lazy_loader.load("genai_prices")
+    genai_prices = lazily.load("genai_prices")
 
 FILE = "config/prices.yml"
 VARIABLE = "EXPHUB_PRICES"

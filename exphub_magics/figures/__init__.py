@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
-
+from exphub_magics import lazily
 from exphub_magics.figures import style
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     import plotly
     import plotly.graph_objects as go
 else:
-    plotly = lazy_loader.load("plotly")
+    plotly = lazily.load("plotly")
 
 ROWS = {
     "yes": ("tp", "fn", "no_answer_yes"),

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from html import unescape
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-import lazy_loader
-
+from exphub_magics import lazily
 from exphub_magics.figures import placement, style
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     import plotly
     import plotly.graph_objects as go
 else:
-    plotly = lazy_loader.load("plotly")
+    plotly = lazily.load("plotly")
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 PANELS = 3  # side by side

@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
-
+from exphub_magics import lazily
 from exphub_magics.figures import style
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     import plotly
     import plotly.graph_objects as go
 else:
-    plotly = lazy_loader.load("plotly")
+    plotly = lazily.load("plotly")
 
 MANUAL = "manual"
 INTERSECTIONS = 20

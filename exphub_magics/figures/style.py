@@ -11,13 +11,13 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
+from exphub_magics import lazily
 
 if TYPE_CHECKING:
     import plotly
     import plotly.graph_objects as go
 else:
-    plotly = lazy_loader.load("plotly")
+    plotly = lazily.load("plotly")
 
 BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#7b7b7b"
 PALETTE = (BLUE, ORANGE, "#009E73", "#CC79A7", "#D55E00", "#56B4E9")

@@ -11,12 +11,12 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-import lazy_loader
+from exphub_magics import lazily
 
 if TYPE_CHECKING:
     import psutil
 else:
-    psutil = lazy_loader.load("psutil")
+    psutil = lazily.load("psutil")
 
 Identity: TypeAlias = tuple[int, int]
 

@@ -9,15 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import lazy_loader
-
+from exphub_magics import lazily
 from exphub_magics.errors import HubError
 from exphub_magics.hub.statements import sql
 
 if TYPE_CHECKING:
     import sqlite_utils
 else:
-    sqlite_utils = lazy_loader.load("sqlite_utils")
+    sqlite_utils = lazily.load("sqlite_utils")
 
 VERSIONS = ("first", "second", "third")  # of the schema, oldest first
 

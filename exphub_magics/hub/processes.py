@@ -15,12 +15,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import lazy_loader
+from exphub_magics import lazily
 
 if TYPE_CHECKING:
     import psutil
 else:
-    psutil = lazy_loader.load("psutil")
+    psutil = lazily.load("psutil")
 
 Fate: TypeAlias = Literal["this", "alive", "gone", "elsewhere"]
 

@@ -15,8 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
-import lazy_loader
-
+from exphub_magics import lazily
 from exphub_magics.errors import HubError
 from exphub_magics.hub import files, inspection, migrations, refusals, room
 from exphub_magics.hub.statements import sql
@@ -24,7 +23,7 @@ from exphub_magics.hub.statements import sql
 if TYPE_CHECKING:
     import sqlite_utils
 else:
-    sqlite_utils = lazy_loader.load("sqlite_utils")
+    sqlite_utils = lazily.load("sqlite_utils")
 
 __all__ = ["Row", "Storage", "now", "sql", "where"]
 

@@ -13,8 +13,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
-
+from exphub_magics import lazily
 from exphub_magics.metrics import counts, intervals
 from exphub_magics.metrics.counts import Answers, Incidents
 from exphub_magics.metrics.intervals import Interval
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
 
     from exphub_magics.metrics.intervals import Floats
 else:
-    np = lazy_loader.load("numpy")
+    np = lazily.load("numpy")
     # The parent package is empty, so that loading it at once, which the warning is about, costs nothing.
-    sm = lazy_loader.load("statsmodels.api", suppress_warning=True)
+    sm = lazily.load("statsmodels.api")
 
 METRICS = ("precision", "recall", "specificity", "npv", "f1", "agreement", "jaccard", "kappa", "mcc")
 

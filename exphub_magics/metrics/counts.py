@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import lazy_loader
-
+from exphub_magics import lazily
 from exphub_magics.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     Codes: TypeAlias = npt.NDArray[np.int64]
     Floats: TypeAlias = npt.NDArray[np.float64]
 else:
-    np = lazy_loader.load("numpy")
-    pd = lazy_loader.load("pandas")
+    np = lazily.load("numpy")
+    pd = lazily.load("pandas")
 
 Answers: TypeAlias = Iterable[bool | None]
 Incidents: TypeAlias = Iterable[Hashable]

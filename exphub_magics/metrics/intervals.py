@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-import lazy_loader
-
+from exphub_magics import lazily
 from exphub_magics.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
 
     Floats: TypeAlias = npt.NDArray[np.float64]
 else:
-    np = lazy_loader.load("numpy")
-    scipy = lazy_loader.load("scipy")
+    np = lazily.load("numpy")
+    scipy = lazily.load("scipy")
 
 Interval: TypeAlias = tuple[float, float] | str
 """The bounds of a 95 % interval, or in plain words why there is none."""

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
-
+from exphub_magics import lazily
 from exphub_magics.metrics import counts, intervals
 from exphub_magics.metrics.counts import Answers, Incidents
 from exphub_magics.metrics.intervals import LEVEL
@@ -22,9 +21,9 @@ if TYPE_CHECKING:
 
     from exphub_magics.metrics.intervals import Floats
 else:
-    np = lazy_loader.load("numpy")
+    np = lazily.load("numpy")
     # The parent package is empty, so that loading it at once, which the warning is about, costs nothing.
-    sm = lazy_loader.load("statsmodels.api", suppress_warning=True)
+    sm = lazily.load("statsmodels.api")
 
 COMPARED = ("precision", "recall", "specificity", "f1", "agreement", "kappa")
 _PAIRED = ("recall", "specificity", "agreement")  # whose denominators are the same in both

@@ -11,9 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import lazy_loader
-
-from exphub_magics import metrics
+from exphub_magics import lazily, metrics
 from exphub_magics.metrics import counts, intervals, pairing
 from exphub_magics.metrics.counts import Answers, Incidents
 
@@ -24,8 +22,8 @@ if TYPE_CHECKING:
     from exphub_magics.metrics.counts import Codes
     from exphub_magics.metrics.intervals import Floats
 else:
-    np = lazy_loader.load("numpy")
-    scipy = lazy_loader.load("scipy")
+    np = lazily.load("numpy")
+    scipy = lazily.load("scipy")
 
 WITHIN = "within the noise between repeats"
 BEYOND = "beyond the noise between repeats"

@@ -12,17 +12,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-import lazy_loader
-
-from exphub_magics import failures
+from exphub_magics import failures, lazily
 from exphub_magics.failures import Rejection, Trouble
 
 if TYPE_CHECKING:
     import aiohttp
     import openai
 else:
-    aiohttp = lazy_loader.load("aiohttp")
-    openai = lazy_loader.load("openai")
+    aiohttp = lazily.load("aiohttp")
+    openai = lazily.load("openai")
 
 CONNECT_SECONDS: Final = 15.0  # until a connection stands
 NOBODY: Final = "nobody answers"

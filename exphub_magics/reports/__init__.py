@@ -15,9 +15,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-import lazy_loader
-
-from exphub_magics import cards
+from exphub_magics import cards, lazily
 from exphub_magics.cards import listings
 from exphub_magics.errors import ConfigError, named
 from exphub_magics.hub import Hub
@@ -27,7 +25,7 @@ from exphub_magics.specs import BUILTIN
 if TYPE_CHECKING:
     import plotly
 else:
-    plotly = lazy_loader.load("plotly")
+    plotly = lazily.load("plotly")
 
 MARK = b"<!doctype html>"
 SMALL = 10  # a count below this may point to a person where the rest of a table is known

@@ -9,8 +9,7 @@ from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import lazy_loader
-
+from exphub_magics import lazily
 from exphub_magics.cards import listings
 from exphub_magics.errors import ConfigError
 from exphub_magics.hub import Hub
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     import openpyxl
     import pandas as pd
 else:
-    openpyxl = lazy_loader.load("openpyxl")
-    pd = lazy_loader.load("pandas")
+    openpyxl = lazily.load("openpyxl")
+    pd = lazily.load("pandas")
 
 
 def export(hub: Hub, name: str, file: str | Path) -> Path:

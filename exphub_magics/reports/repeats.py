@@ -12,9 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
-
-from exphub_magics import markup
+from exphub_magics import lazily, markup
 from exphub_magics.cards import listings
 from exphub_magics.comparisons import boolean
 from exphub_magics.errors import unknown
@@ -29,9 +27,9 @@ if TYPE_CHECKING:
 
     from exphub_magics.metrics.intervals import Floats
 else:
-    np = lazy_loader.load("numpy")
-    pd = lazy_loader.load("pandas")
-    tabulate = lazy_loader.load("tabulate")
+    np = lazily.load("numpy")
+    pd = lazily.load("pandas")
+    tabulate = lazily.load("tabulate")
 
 FIGURES = (
     *("repeats", "narratives", "f1", "f1_min", "f1_max", "precision", "precision_min", "precision_max"),

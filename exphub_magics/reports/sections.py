@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
-
-from exphub_magics import cards, comparisons, figures, metrics
+from exphub_magics import cards, comparisons, figures, lazily, metrics
 from exphub_magics.cards import listings
 from exphub_magics.figures import estimates, overlaps
 from exphub_magics.hub import Hub, Row
@@ -20,7 +18,7 @@ from exphub_magics.reports import pages
 if TYPE_CHECKING:
     import pandas as pd
 else:
-    pd = lazy_loader.load("pandas")
+    pd = lazily.load("pandas")
 
 SETTINGS = ("temperature", "reasoning_effort", "max_tokens", "seed", "sample", "repeat")
 STATES = ("ok", "salvaged", "refused", "not_evaluable", "failed", "pending")

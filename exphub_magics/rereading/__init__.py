@@ -12,9 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-import lazy_loader
-
-from exphub_magics import answers, environment, prompts
+from exphub_magics import answers, environment, lazily, prompts
 from exphub_magics.errors import ConfigError, HubError, unknown
 from exphub_magics.experiments import courses
 from exphub_magics.hub import Hub, Row, readings, refusals
@@ -27,7 +25,7 @@ from exphub_magics.specs import BUILTIN, Spec
 if TYPE_CHECKING:
     import pandas as pd
 else:
-    pd = lazy_loader.load("pandas")
+    pd = lazily.load("pandas")
 
 CONTENT = ("status", "flag", "rational", "reasoning_steps", "confidence", "p_true", "error")
 

@@ -11,15 +11,13 @@ from dataclasses import asdict, dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, Self
 
-import lazy_loader
-
-from exphub_magics import metrics
+from exphub_magics import lazily, metrics
 from exphub_magics.markup import TITLES, block, columns, decimal, details, interval, table
 
 if TYPE_CHECKING:
     import pandas as pd
 else:
-    pd = lazy_loader.load("pandas")
+    pd = lazily.load("pandas")
 
 PENDING = "pending"
 SHOWN = ("precision", "recall", "specificity", "f1", "agreement")

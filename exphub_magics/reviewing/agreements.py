@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
-
-from exphub_magics import metrics
+from exphub_magics import lazily, metrics
 from exphub_magics.hub import ADJUDICATED, MANUAL, Hub, labels
 from exphub_magics.markup import TITLES, block, columns, counted, decimal, interval, table
 from exphub_magics.metrics import Metric
@@ -21,7 +19,7 @@ from exphub_magics.reviewing.queues import disputed
 if TYPE_CHECKING:
     import pandas as pd
 else:
-    pd = lazy_loader.load("pandas")
+    pd = lazily.load("pandas")
 
 SHOWN = ("precision", "recall", "specificity", "f1", "agreement", "kappa")
 _HEAD = ("", "manual alone", "95 % interval", "n", "as reviewed", "95 % interval", "n")

@@ -8,9 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
-
-from exphub_magics import datasets
+from exphub_magics import datasets, lazily
 from exphub_magics.datasets import (
     FLAGS,  # the words for a flag
     tables,
@@ -26,7 +24,7 @@ from exphub_magics.reviewing import queues
 if TYPE_CHECKING:
     import pandas as pd
 else:
-    pd = lazy_loader.load("pandas")
+    pd = lazily.load("pandas")
 
 UNSURE = ("unsure", "uncertain", "unclear", "unknown", "?")
 NOTES = ("note", "notes", "comment", "comments", "remark", "remarks")

@@ -7,9 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
-
-from exphub_magics import comparisons, evidence, rereading, tries
+from exphub_magics import comparisons, evidence, lazily, rereading, tries
 from exphub_magics.cards import listings
 from exphub_magics.errors import ConfigError
 from exphub_magics.hub import Hub, Row, holdings, leases
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
 
     from exphub_magics.metrics.intervals import Floats
 else:
-    pd = lazy_loader.load("pandas")
+    pd = lazily.load("pandas")
 
 SHOWN = ("recall", "precision", "specificity", "f1")  # all that a verdict may name is among them
 HEAD = ("parent", "this try", "difference", "95 % interval")

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-import lazy_loader
 from IPython import display
 
+from exphub_magics import lazily
 from exphub_magics.experiments.prices import dollars
 from exphub_magics.markup import block, counted
 from exphub_magics.progress import Progress
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import ipywidgets
     import tqdm
 else:
-    ipywidgets = lazy_loader.load("ipywidgets")
-    tqdm = lazy_loader.load("tqdm")
+    ipywidgets = lazily.load("ipywidgets")
+    tqdm = lazily.load("tqdm")
 
 Show: TypeAlias = Callable[[Progress], None]
 
