@@ -57,7 +57,21 @@ def test_what_no_earlier_try_was_run_on_is_told_apart(hub, partner):
     assert [row[0] for row in found.rows_beyond()] == ["recall", "precision", "specificity", "F1"]
     assert found.rows_beyond() != found.rows()
     assert outcomes.READ in str(found)
-    assert outcomes.outcome(hub, partner, sampled).unseen is None
+    assert found.untold == ""
+    first = outcomes.outcome(hub, partner, sampled)
+    assert (first.unseen, first.untold) == (None, "")
+    again = outcomes.outcome(hub, partner, go(hub, tries.job(partner, "Was V afraid?", sample=50)))
+    assert again.untold == (
+        "Earlier tries were run on all of these incidents: whether the change holds is seen by a try on all narratives."
+    )
+    more = outcomes.outcome(hub, partner, go(hub, tries.job(partner, "Was V hurt?")))
+    assert more.untold.endswith("is seen on other data.")
+    assert more.untold in str(more)
+
+
+def test_a_first_try_on_everything_leaves_nothing_to_see_on_and_says_so(hub, partner):
+    found = outcomes.outcome(hub, partner, go(hub, tries.job(partner, MORE)))
+    assert found.untold == "This was tried on every narrative: whether a further change holds is seen on other data."
 
 
 def test_a_try_on_a_sample_that_the_data_cannot_tell_apart_says_so(hub, partner):

@@ -350,6 +350,22 @@ def test_a_draft_is_of_one_version_of_its_parent(run):
     assert opened(name="first@1").shown["text"] == "one"
 
 
+def test_a_draft_that_was_written_on_after_the_next_version_was_run_is_offered_there(run):
+    run()
+    panel = opened(name="first")
+    panel.do("draft", text="half a sent")
+    assert panel.shown["elsewhere"] is None
+    run("first", "Was V hit?")
+    assert opened(name="first").shown["elsewhere"] is None  # it was written before
+    panel.do("draft", text="a whole sentence.")
+    again = opened(name="first")
+    assert (again.shown["text"], again.shown["elsewhere"]["title"]) == ("Was V hit?", "first@1")
+    again.do("move")
+    assert (again.shown["text"], again.shown["elsewhere"]) == ("a whole sentence.", None)
+    assert opened(name="first").shown["text"] == "a whole sentence."
+    assert opened(name="first@1").shown["draft"] is None
+
+
 def test_two_studios_on_one_prompt_do_not_overwrite_each_other(run):
     run()
     one, two = opened(), opened()

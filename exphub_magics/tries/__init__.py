@@ -22,6 +22,7 @@ from exphub_magics.specs import BUILTIN, Spec, families
 from exphub_magics.tries.parents import Parent
 
 SIZE = 50  # narratives of a try, where a model has to be paid or waited for
+FREE = 200  # where it costs nothing; of fewer than twice as many all are tried
 SAMPLED = 200  # questions that an estimate is made from
 WORDS = 1_000  # of a stretch of a prompt that are compared one by one
 SETTINGS = (
@@ -45,7 +46,8 @@ def settings(spec: Spec) -> dict[str, Any]:
 def settings_of(hub: Hub, parent: Parent, said: Mapping[str, Any]) -> dict[str, Any]:
     """How the next try is to be run: as said, else as the latest try, else as the parent.
 
-    A model that has to be paid or waited for is asked about fifty narratives, the builtin one about all.
+    A model that has to be paid or waited for is asked about fifty narratives, the builtin one about two hundred, so
+    that others are left to see on whether a change holds.
     """
     last = latest(hub, parent)
     base = settings(rereading.spec_of(hub.experiment(last)) if last else parent.spec)
@@ -53,9 +55,17 @@ def settings_of(hub: Hub, parent: Parent, said: Mapping[str, Any]) -> dict[str, 
         base |= dict.fromkeys(("base_url", "api_key_env"))
         base["provider"] = "endpoint"
     known = base | dict(said)
-    if last is None and "sample" not in said and known["sample"] is None and known["provider"] != BUILTIN:
-        known["sample"] = SIZE
+    if last is None and "sample" not in said and known["sample"] is None:
+        if known["provider"] != BUILTIN:
+            known["sample"] = SIZE
+        elif is_large(parent):
+            known["sample"] = FREE
     return known
+
+
+def is_large(parent: Parent) -> bool:
+    """Whether there are narratives enough to leave some untried."""
+    return len(parent.dataset.narratives) >= 2 * FREE
 
 
 def latest(hub: Hub, parent: Parent) -> int | None:

@@ -54,8 +54,8 @@ class Outcome:
     """A try held against its parent.
 
     `points` are each side's metrics on the narratives that both have answered, `unseen` the comparison on those
-    of incidents that no earlier try was run on, `missing` the narratives that the parent has no result for, `runner`
-    who runs the try at this moment.
+    of incidents that no earlier try was run on, `untold` why there is none, `missing` the narratives that the parent
+    has no result for, `runner` who runs the try at this moment.
     """
 
     experiment: int
@@ -72,6 +72,7 @@ class Outcome:
     unseen: pairing.Comparison | None = None
     unseen_points: Mapping[str, tuple[float | None, float | None]] | None = None
     why_not: str | None = None
+    untold: str = ""
     runner: str | None = None
 
     @property
@@ -129,7 +130,7 @@ class Outcome:
         table = columns(("", self.against or "", self.title, "difference", "95 % interval"), self.rows())
         lines = [f"{self.title}{against}: {self.state}", *self.differs, self.verdict, *([table] if self.pair else [])]
         beyond = [self.beyond, columns(("", *HEAD), self.rows_beyond()), READ] if self.unseen else []
-        return "\n".join([*lines, *beyond, *self._listed()])
+        return "\n".join([*lines, *beyond, *([self.untold] if self.untold else []), *self._listed()])
 
     def _listed(self) -> Iterator[str]:
         for kind, n in self.counts().items():
@@ -188,14 +189,16 @@ def outcome(hub: Hub, parent: Parent, experiment: int) -> Outcome:
     except ConfigError as error:  # nothing in common, or a try that is its own parent
         why_not = "this is the parent itself" if reference == experiment else str(error)
         return Outcome(**common, why_not=why_not)
-    earlier = (row["id"] for row in tries.of(hub, parent) if row["id"] < experiment)
+    earlier = [row["id"] for row in tries.of(hub, parent) if row["id"] < experiment]
     seen = holdings.asked_before(hub, experiment, earlier)
+    whole = len(verdicts) == len(parent.dataset.narratives)
     return Outcome(
         **common,
         pair=pair,
         points=_points(verdicts, before, set()),
         unseen_points=_points(verdicts, before, seen),
         unseen=_unseen(verdicts, before, seen, (titles[reference], titles[experiment])),
+        untold=_untold(tried=bool(earlier), rest=bool(verdicts.keys() - seen), whole=whole),
     )
 
 
@@ -289,6 +292,16 @@ def _unseen(
     truth, first, second, incident = _columns(verdicts, before, seen)
     found = pairing.compare(truth, first, second, incident=incident, names=names)
     return found if found.n_common else None
+
+
+def _untold(*, tried: bool, rest: bool, whole: bool) -> str:
+    """Why nothing is said of incidents that no earlier try was run on, and what can be done."""
+    if tried and not rest:
+        where = "on other data" if whole else "by a try on all narratives"
+        return f"Earlier tries were run on all of these incidents: whether the change holds is seen {where}."
+    if not tried and whole:
+        return "This was tried on every narrative: whether a further change holds is seen on other data."
+    return ""
 
 
 # --- one narrative ----------------------------------------------------------------------------------------

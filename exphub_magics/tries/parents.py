@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from exphub_magics import datasets, prompts, rereading, specs
 from exphub_magics.cards import listings
-from exphub_magics.hub import Hub
+from exphub_magics.hub import Hub, drafts
 from exphub_magics.hub import holdings as held
 from exphub_magics.specs import SAMPLE, Spec, configs, families
 from exphub_magics.tries import holdings
@@ -88,6 +88,18 @@ def parent(
     title, called, prompt = _text(name)
     spec = replace(specs.complete(Spec(called, prompt, **said)), sample=None)
     return Parent(title, spec, read or _data(hub))
+
+
+def later_draft(hub: Hub, parent: Parent) -> str | None:
+    """The version of the parent's prompt that a draft is over which was written after the parent was run, if one is."""
+    if parent.experiment is None:
+        return None
+    begun = hub.experiment(parent.experiment)["start_time"]
+    titles = [listings.title(row) for row in hub.names() if row["name"] == parent.spec.name]
+    found = [
+        (draft.written_at, title) for title in titles if (draft := drafts.find(hub, title)) and title != parent.title
+    ]
+    return max(((at, title) for at, title in found if at > begun), default=(None, None))[1]
 
 
 def _experiment(hub: Hub, name: str | None) -> int | None:

@@ -178,7 +178,7 @@ function frame(body, ask, model, root) {
 
 const parentLine = (shown) => [element("p", { class: "exphub-parent" }, element("b", {}, "Prompt studio"), " · parent: ", shown.line)];
 
-const draftLine = (page, ask) => ([draft, before, other, same]) => {
+const draftLine = (page, ask) => ([draft, before, other, elsewhere, same]) => {
   const button = (action, words) => element("button", { id: page.id(action), type: "button", onclick: () => ask(action) }, words);
   return [
     element(
@@ -189,6 +189,9 @@ const draftLine = (page, ask) => ([draft, before, other, same]) => {
       " ",
       before ? button("undo", "Take the text before that") : null,
     ),
+    elsewhere
+      ? element("p", { class: "exphub-problem" }, `A draft over ${elsewhere.title} of ${clock(elsewhere.written)} is kept. `, button("move", "Write on from it here"))
+      : null,
     other
       ? element("p", { class: "exphub-problem" }, "Another studio has written on this prompt meanwhile, and its text is kept. ", button("other", "Take the other text"))
       : null,
@@ -431,7 +434,7 @@ function drawer(model, pages) {
     if (page.cell.value !== (shown.check.cell ?? "")) page.copied.textContent = "";
     page.cell.value = shown.check.cell ?? "";
     places.parent(shown.parent, parentLine);
-    places.draft([shown.draft, shown.before, shown.other, !shown.check.diff.length], draftLine(page, ask));
+    places.draft([shown.draft, shown.before, shown.other, shown.elsewhere, !shown.check.diff.length], draftLine(page, ask));
     places.check([shown.check.problem, shown.check.warnings, shown.check.reading], checkLines);
     places.slots(shown.check.slots, slotLines);
     places.diff(shown.check.diff, diffLines);
@@ -440,7 +443,7 @@ function drawer(model, pages) {
     places.case(shown.case, caseParts(page, ask));
     places.history([shown.history, shown.tries, shown.outcome?.experiment, shown.running], historyParts(page, ask));
     places.saved(shown.saved, savedParts(page));
-    const after = { revert: text, undo: text, other: text, adopt: text, free: page.name }; // buttons that go once they are pressed
+    const after = { revert: text, undo: text, other: text, move: text, adopt: text, free: page.name }; // buttons that go once they are pressed
     const next = Object.keys(after).find((key) => focused?.id === page.id(key));
     if (next && !focused.isConnected && !document.getElementById(focused.id)) after[next].focus({ preventScroll: true });
     const current = shown.case?.narrative_id;

@@ -69,6 +69,7 @@ class Studio(Panel):
         "revert": "revert",
         "undo": "undo",
         "other": "other",
+        "move": "move",
         "look": "look",
         "whole": "whole",
         "save": "save",
@@ -83,6 +84,7 @@ class Studio(Panel):
         self.outcome: outcomes.Outcome | None = None
         self.text, self.loaded, self.note = "", 0, ""
         self.drafted: str | None = None  # when the draft was written that the studio opened with
+        self.elsewhere: str | None = None  # the name of a draft over another version that was written later
         self.held: str | None = None  # the draft's text as it was seen last
         self.earlier: str | None = None  # the name of a draft that an earlier version kept, if that is shown
         self.draw: tuple[tuple[Any, ...], tries.Drawn] | None = None
@@ -104,6 +106,7 @@ class Studio(Panel):
             draft = drafts.find(hub, self.earlier)
         self.text = draft.text if draft else self.parent.spec.prompt.text
         self.drafted = draft.written_at if draft else None
+        self.elsewhere = parents.later_draft(hub, self.parent)
         self._refresh(hub, tries.latest(hub, self.parent))
         own = (self.parent.name, tries.again(self.parent, self.parent.spec).spec.name)
         going = [run for run in started(self.file).values() if run.state == "running" and run.name in own]
@@ -132,6 +135,7 @@ class Studio(Panel):
             "loaded": self.loaded,
             "draft": self.drafted,
             "before": self._is_another(drafts.find(hub, self._before)),
+            "elsewhere": self._elsewhere(hub),
             "other": self._is_another(drafts.find(hub, drafts.aside(self.parent.title))),
             "check": self._check(hub),
             "settings": {key: fields.plain(value) for key, value in self.settings.items()},
@@ -162,7 +166,7 @@ class Studio(Panel):
             reference = tries.reference(hub, self.parent, job.spec, drawn.ids)
             return known | {
                 "reading": builtin.explain(job.spec.prompt.text) if job.spec.provider == specs.BUILTIN else "",
-                "warnings": list(job.spec.prompt.warnings),
+                "warnings": [*job.spec.prompt.warnings, *self._leftover(len(drawn.ids))],
                 "asked": len(drawn.ids),
                 "cost": asdict(cost),
                 "missing": reference.missing,
@@ -170,6 +174,13 @@ class Studio(Panel):
             }
         except ConfigError as error:
             return known | {"problem": str(error)}
+
+    def _leftover(self, asked: int) -> list[str]:
+        """That nothing would be left to see on whether a change holds, while that is so."""
+        left = len(self.parent.dataset.narratives) - asked
+        if left or self.tried or not tries.is_large(self.parent):
+            return []
+        return ["This tries all narratives, and leaves none to see on whether a change holds: draw a sample first."]
 
     def _named(self) -> str:
         """The data as a cell names them: as they were named here, else by the name that the hub keeps."""
@@ -194,7 +205,7 @@ class Studio(Panel):
             "against": found.against,
             "adoptable": found.experiment not in (self.parent.experiment, found.reference),
             "done": found.finished >= found.total,
-            "read": outcomes.READ if found.beyond else "",
+            "read": outcomes.READ if found.beyond else found.untold,
             "differs": list(found.differs),
             "rows": found.rows(),
             "rows_beyond": found.rows_beyond(),
@@ -270,6 +281,22 @@ class Studio(Panel):
         other = drafts.find(hub, drafts.aside(self.parent.title))
         shown = self._load(hub, other.text if other else self.text)
         drafts.drop(hub, drafts.aside(self.parent.title))
+        return shown
+
+    def _elsewhere(self, hub: Hub) -> dict[str, str] | None:
+        """Which other version a draft is of that could be written on with, and when that was written."""
+        draft = drafts.find(hub, self.elsewhere) if self.elsewhere else None
+        if draft is None or draft.text == self.text:
+            return None
+        return {"title": self.elsewhere or "", "written": draft.written_at}
+
+    def move(self, hub: Hub) -> dict[str, Any]:
+        """Write on from the draft of another version, which becomes this one's."""
+        draft = drafts.find(hub, self.elsewhere) if self.elsewhere else None
+        if draft is None or self.elsewhere is None:
+            return self._view(hub)
+        shown = self._load(hub, draft.text)
+        drafts.drop(hub, self.elsewhere)
         return shown
 
     def set_settings(self, hub: Hub, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -410,7 +437,7 @@ class Studio(Panel):
         if self.outcome is not None:
             said = {key: self.said[key] for key in ("data", "columns", "data_name") if key in self.said}
             self.parent = parents.parent(hub, self.outcome.title, **said)
-            self.held = self.earlier = None  # what is being written goes on over another parent
+            self.held = self.earlier = self.elsewhere = None  # what is being written goes on over another parent
             self._refresh(hub, self.outcome.experiment)
         return self._view(hub)
 
