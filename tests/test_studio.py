@@ -103,6 +103,14 @@ def test_what_is_wrong_with_a_prompt_is_said_while_it_is_written(run):
     assert (panel.problem, panel.shown["check"]["asked"]) == ("", 3)
 
 
+def begins(panel):
+    return [one["begins"] for one in panel.shown["kept"]]
+
+
+def take(panel, text):
+    panel.do("take", name=next(one["name"] for one in panel.shown["kept"] if one["begins"] == text))
+
+
 def test_a_text_that_is_put_in_anothers_place_can_be_taken_back(run):
     run()
     panel = opened()
@@ -110,27 +118,27 @@ def test_a_text_that_is_put_in_anothers_place_can_be_taken_back(run):
     panel.do("draft", text="half a sent")
     panel.do("edit")
     assert panel.shown["text"] == OTHER
-    panel.do("undo")
+    take(panel, "half a sent")
     assert panel.shown["text"] == "half a sent"
     panel.do("revert")
     assert (panel.shown["text"], panel.shown["check"]["diff"]) == (PROMPT, [])
     assert opened().shown["text"] == PROMPT
     again = opened()
-    again.do("undo")
-    assert again.shown["text"] == "half a sent"
+    take(again, "half a sent")
+    assert (again.shown["text"], begins(again)) == ("half a sent", [])
+    again.do("take", name="another")
+    assert "take one of those listed" in again.problem
 
 
-def test_what_was_written_is_not_pushed_out_by_texts_that_are_at_hand_anyway(run):
+def test_no_text_that_was_put_aside_pushes_out_another(run):
     run()
     panel = opened()
     done(panel, OTHER)
-    panel.do("draft", text="half a sent")
-    assert not panel.shown["before"]
-    for action in ("revert", "edit", "revert"):
-        panel.do(action)
-        assert panel.shown["before"]
-    panel.do("undo")
-    assert (panel.shown["text"], panel.shown["before"]) == ("half a sent", False)
+    for text in ("half a sent", "a third", "half a sent", "a fourth"):
+        panel.do("draft", text=text)
+        for action in ("revert", "edit", "revert"):
+            panel.do(action)
+    assert begins(panel) == ["a fourth", "half a sent", "a third"]  # and not what a try holds
 
 
 def test_a_parent_that_was_never_run_is_run_on_the_same_narratives_where_that_costs_nothing(demo):
@@ -350,20 +358,18 @@ def test_a_draft_is_of_one_version_of_its_parent(run):
     assert opened(name="first@1").shown["text"] == "one"
 
 
-def test_a_draft_that_was_written_on_after_the_next_version_was_run_is_offered_there(run):
+def test_a_draft_that_was_written_on_after_the_next_version_was_run_is_shown_there(run):
     run()
     panel = opened(name="first")
     panel.do("draft", text="half a sent")
-    assert panel.shown["elsewhere"] is None
     run("first", "Was V hit?")
-    assert opened(name="first").shown["elsewhere"] is None  # it was written before
+    assert [one["later"] for one in opened(name="first").shown["kept"]] == [False]  # it was written before
     panel.do("draft", text="a whole sentence.")
     again = opened(name="first")
-    assert (again.shown["text"], again.shown["elsewhere"]["title"]) == ("Was V hit?", "first@1")
-    again.do("move")
-    assert (again.shown["text"], again.shown["elsewhere"]) == ("a whole sentence.", None)
-    assert opened(name="first").shown["text"] == "a whole sentence."
-    assert opened(name="first@1").shown["draft"] is None
+    ((kept,), shown) = again.shown["kept"], again.shown["text"]
+    assert (shown, kept["begins"], kept["of"], kept["later"]) == ("Was V hit?", "a whole sentence.", "first@1", True)
+    take(again, "a whole sentence.")
+    assert again.shown["text"] == opened(name="first").shown["text"] == "a whole sentence."
 
 
 def test_two_studios_on_one_prompt_do_not_overwrite_each_other(run):
@@ -371,30 +377,23 @@ def test_two_studios_on_one_prompt_do_not_overwrite_each_other(run):
     one, two = opened(), opened()
     one.do("draft", text="one writes this")
     two.do("draft", text="two writes that")
-    assert (one.shown["other"], two.shown["other"]) == (False, True)
+    assert (one.shown["met"], two.shown["met"]) == (False, True)
+    assert begins(two) == ["one writes this"]
     one.do("draft", text="one writes this and more")
-    assert (one.shown["text"], one.shown["other"]) == ("one writes this and more", True)
-    one.do("other")
-    assert (one.shown["text"], one.shown["other"], one.shown["before"]) == ("two writes that", False, True)
-    one.do("undo")
-    assert one.shown["text"] == "one writes this and more"
-    two.do("revert")  # the parent's text is no draft, and takes none away that it has not seen
-    assert two.shown["other"]
-    assert opened().shown["other"]
-    two.do("other")
-    assert two.shown["text"] == "one writes this and more"
+    assert (one.shown["text"], one.shown["met"]) == ("one writes this and more", True)
+    take(two, "one writes this")  # while the other has gone on
+    assert {"one writes this and more", "two writes that"} <= set(begins(two))
+    two.do("revert")
+    assert {"one writes this and more", "two writes that", "one writes this"} <= set(begins(opened()))
 
 
-def test_a_draft_of_an_earlier_version_is_found_once_and_becomes_the_parents(run):
+def test_a_draft_of_an_earlier_version_is_found(run):
     run()
     with Hub.open("own.db") as hub:
-        drafts.keep(hub, "first · try", "as it was written")
+        drafts.write(hub, "first · try", "as it was written", over=None)
+        drafts.write(hub, "first · try · before", "and before", over=None)
     panel = opened()
-    assert (panel.shown["text"], panel.shown["draft"] is None) == ("as it was written", False)
-    panel.do("draft", text="as it goes on")
-    with Hub.open("own.db") as hub:
-        assert drafts.find(hub, "first@1").text == "as it goes on"
-        assert drafts.find(hub, "first · try") is None
+    assert (panel.shown["text"], begins(panel)) == (PROMPT, ["and before", "as it was written"])
 
 
 def test_a_hub_that_is_gone_is_said_in_the_panel(run):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from exphub_magics import datasets, prompts, rereading, specs
 from exphub_magics.cards import listings
-from exphub_magics.hub import Hub, drafts
+from exphub_magics.hub import Hub
 from exphub_magics.hub import holdings as held
 from exphub_magics.specs import SAMPLE, Spec, configs, families
 from exphub_magics.tries import holdings
@@ -90,16 +90,11 @@ def parent(
     return Parent(title, spec, read or _data(hub))
 
 
-def later_draft(hub: Hub, parent: Parent) -> str | None:
-    """The version of the parent's prompt that a draft is over which was written after the parent was run, if one is."""
-    if parent.experiment is None:
-        return None
-    begun = hub.experiment(parent.experiment)["start_time"]
-    titles = [listings.title(row) for row in hub.names() if row["name"] == parent.spec.name]
-    found = [
-        (draft.written_at, title) for title in titles if (draft := drafts.find(hub, title)) and title != parent.title
-    ]
-    return max(((at, title) for at, title in found if at > begun), default=(None, None))[1]
+def names(hub: Hub, parent: Parent) -> list[str]:
+    """The names of a parent's drafts: its title, those of its family's experiments, and what earlier versions wrote."""
+    family = [listings.title(row) for row in hub.names() if families.family(row["name"], trial=True) == parent.family]
+    earlier = families.tries(parent.family)[1]
+    return list(dict.fromkeys([parent.title, *family, earlier, f"{earlier} · before"]))
 
 
 def _experiment(hub: Hub, name: str | None) -> int | None:

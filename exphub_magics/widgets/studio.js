@@ -178,22 +178,24 @@ function frame(body, ask, model, root) {
 
 const parentLine = (shown) => [element("p", { class: "exphub-parent" }, element("b", {}, "Prompt studio"), " · parent: ", shown.line)];
 
-const draftLine = (page, ask) => ([draft, before, other, elsewhere, same]) => {
-  const button = (action, words) => element("button", { id: page.id(action), type: "button", onclick: () => ask(action) }, words);
+const draftLine = (page, ask) => ([draft, kept, met, same]) => {
+  const button = (name, words, action, said) => element("button", { id: page.id(name), type: "button", onclick: () => ask(action, said) }, words);
   return [
-    element(
-      "p",
-      {},
-      draft ? `A draft of ${clock(draft)} is shown. ` : "",
-      same ? "This is the parent’s prompt, word for word. " : button("revert", "Back to the parent’s text"),
-      " ",
-      before ? button("undo", "Take the text before that") : null,
-    ),
-    elsewhere
-      ? element("p", { class: "exphub-problem" }, `A draft over ${elsewhere.title} of ${clock(elsewhere.written)} is kept. `, button("move", "Write on from it here"))
-      : null,
-    other
-      ? element("p", { class: "exphub-problem" }, "Another studio has written on this prompt meanwhile, and its text is kept. ", button("other", "Take the other text"))
+    element("p", {}, draft ? `A draft of ${clock(draft)} is shown. ` : "", same ? "This is the parent’s prompt, word for word. " : button("revert", "Back to the parent’s text", "revert")),
+    met ? element("p", { class: "exphub-problem" }, "Another studio has written on this prompt meanwhile; its text is among those kept.") : null,
+    kept.length
+      ? element(
+          "details",
+          { open: met || kept[0].later },
+          element("summary", {}, `Texts kept from before (${kept.length})`),
+          element(
+            "ul",
+            {},
+            ...kept.map((one, place) =>
+              element("li", {}, button(`kept-${place}`, `Take the text of ${clock(one.written)}${one.of ? `, over ${one.of}` : ""}`, "take", { name: one.name }), " ", element("q", {}, one.begins)),
+            ),
+          ),
+        )
       : null,
   ];
 };
@@ -434,7 +436,7 @@ function drawer(model, pages) {
     if (page.cell.value !== (shown.check.cell ?? "")) page.copied.textContent = "";
     page.cell.value = shown.check.cell ?? "";
     places.parent(shown.parent, parentLine);
-    places.draft([shown.draft, shown.before, shown.other, shown.elsewhere, !shown.check.diff.length], draftLine(page, ask));
+    places.draft([shown.draft, shown.kept, shown.met, !shown.check.diff.length], draftLine(page, ask));
     places.check([shown.check.problem, shown.check.warnings, shown.check.reading], checkLines);
     places.slots(shown.check.slots, slotLines);
     places.diff(shown.check.diff, diffLines);
@@ -443,8 +445,8 @@ function drawer(model, pages) {
     places.case(shown.case, caseParts(page, ask));
     places.history([shown.history, shown.tries, shown.outcome?.experiment, shown.running], historyParts(page, ask));
     places.saved(shown.saved, savedParts(page));
-    const after = { revert: text, undo: text, other: text, move: text, adopt: text, free: page.name }; // buttons that go once they are pressed
-    const next = Object.keys(after).find((key) => focused?.id === page.id(key));
+    const after = { revert: text, kept: text, adopt: text, free: page.name }; // buttons that go once they are pressed
+    const next = Object.keys(after).find((key) => focused?.id === page.id(key) || focused?.id.startsWith(page.id(`${key}-`)));
     if (next && !focused.isConnected && !document.getElementById(focused.id)) after[next].focus({ preventScroll: true });
     const current = shown.case?.narrative_id;
     for (const row of body.querySelectorAll("tr[data-case]")) row.toggleAttribute("data-current", row.dataset.case === current);

@@ -19,7 +19,6 @@ from exphub_magics import builtin, experiments, prompts, specs, tries
 from exphub_magics.background import Background, started
 from exphub_magics.errors import ConfigError, ExphubError
 from exphub_magics.hub import Hub, drafts
-from exphub_magics.specs import families
 from exphub_magics.tries import histories, outcomes, parents, promptfiles
 from exphub_magics.widgets import bars, cases, fields
 from exphub_magics.widgets.panels import Panel, look, page
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LOOK_SECONDS = 0.2  # between two looks at a run
+KEPT, BEGINS = 8, 80  # texts that are listed, and characters of each
 
 
 def studio(
@@ -67,9 +67,7 @@ class Studio(Panel):
         "recall": "recall",
         "edit": "edit",
         "revert": "revert",
-        "undo": "undo",
-        "other": "other",
-        "move": "move",
+        "take": "take",
         "look": "look",
         "whole": "whole",
         "save": "save",
@@ -84,9 +82,8 @@ class Studio(Panel):
         self.outcome: outcomes.Outcome | None = None
         self.text, self.loaded, self.note = "", 0, ""
         self.drafted: str | None = None  # when the draft was written that the studio opened with
-        self.elsewhere: str | None = None  # the name of a draft over another version that was written later
         self.held: str | None = None  # the draft's text as it was seen last
-        self.earlier: str | None = None  # the name of a draft that an earlier version kept, if that is shown
+        self.met = False  # whether another studio wrote on the same prompt meanwhile
         self.draw: tuple[tuple[Any, ...], tries.Drawn] | None = None
         self.case: dict[str, Any] | None = None
         self.saved: dict[str, Any] | None = None
@@ -101,12 +98,8 @@ class Studio(Panel):
         self.settings = tries.settings_of(hub, self.parent, chosen)
         draft = drafts.find(hub, self.parent.title)
         self.held = draft.text if draft else None
-        if draft is None:  # an earlier version kept one for all versions of a prompt
-            self.earlier = families.tries(self.parent.family)[1]
-            draft = drafts.find(hub, self.earlier)
         self.text = draft.text if draft else self.parent.spec.prompt.text
         self.drafted = draft.written_at if draft else None
-        self.elsewhere = parents.later_draft(hub, self.parent)
         self._refresh(hub, tries.latest(hub, self.parent))
         own = (self.parent.name, tries.again(self.parent, self.parent.spec).spec.name)
         going = [run for run in started(self.file).values() if run.state == "running" and run.name in own]
@@ -134,9 +127,8 @@ class Studio(Panel):
             "text": self.text,
             "loaded": self.loaded,
             "draft": self.drafted,
-            "before": self._is_another(drafts.find(hub, self._before)),
-            "elsewhere": self._elsewhere(hub),
-            "other": self._is_another(drafts.find(hub, drafts.aside(self.parent.title))),
+            "kept": self._kept(hub),
+            "met": self.met,
             "check": self._check(hub),
             "settings": {key: fields.plain(value) for key, value in self.settings.items()},
             "providers": [*specs.ENDPOINTS],
@@ -225,36 +217,40 @@ class Studio(Panel):
 
     # --- the text -----------------------------------------------------------------------------------------
 
-    @property
-    def _before(self) -> str:
-        """The draft that holds what a text was put in place of."""
-        return f"{self.parent.title} · before"
-
-    def _is_another(self, draft: drafts.Draft | None) -> bool:
-        return draft is not None and draft.text != self.text
+    def _kept(self, hub: Hub) -> list[dict[str, Any]]:
+        """The latest texts that were written over the parent or another version of it, but for those that are shown."""
+        shown = {self.text, self.parent.spec.prompt.text}
+        found = {one.text: one for one in reversed(drafts.kept(hub, parents.names(hub, self.parent)))}
+        latest = [one for one in reversed(found.values()) if one.text not in shown][:KEPT]
+        begun = self.drafted or (hub.experiment(self.parent.experiment)["start_time"] if self.parent.experiment else "")
+        return [
+            {
+                "name": one.name,
+                "of": "" if one.of == self.parent.title else one.of,
+                "written": one.written_at,
+                "later": one.written_at > begun,
+                "begins": " ".join(one.text.split())[:BEGINS],
+            }
+            for one in latest
+        ]
 
     def draft(self, hub: Hub, text: str) -> dict[str, Any]:
         """Keep what is being written."""
         self._keep(hub, text)
         return self._view(hub)
 
-    def _keep(self, hub: Hub, text: str) -> None:
+    def _keep(self, hub: Hub, text: str, *, aside: str | None = None) -> None:
         """Keep the text as the draft, unless it is the parent's; what another studio wrote meanwhile is put aside."""
         draft = None if text == self.parent.spec.prompt.text else text
-        drafts.write(hub, self.parent.title, draft, over=self.held)
+        self.met |= drafts.write(hub, self.parent.title, draft, over=self.held, aside=aside)
         self.held = draft
-        if self.earlier is not None:
-            drafts.drop(hub, self.earlier)
-            self.earlier = None
         if text != self.text:
             self.drafted = self.saved = None
         self.text = text  # the page takes for kept what it is shown: a locked hub has raised before this
 
     def _load(self, hub: Hub, text: str) -> dict[str, Any]:
         """Put a text in the place of what is being written, which stays at hand."""
-        if text != self.text and not self._at_hand(hub):
-            drafts.keep(hub, self._before, self.text)
-        self._keep(hub, text)
+        self._keep(hub, text, aside=None if text == self.text or self._at_hand(hub) else self.text)
         self.loaded += 1
         return self._view(hub)
 
@@ -271,33 +267,13 @@ class Studio(Panel):
         """Go back to the parent's text."""
         return self._load(hub, self.parent.spec.prompt.text)
 
-    def undo(self, hub: Hub) -> dict[str, Any]:
-        """Take the text that was there before another was put in its place."""
-        before = drafts.find(hub, self._before)
-        return self._load(hub, before.text if before else self.text)
-
-    def other(self, hub: Hub) -> dict[str, Any]:
-        """Take the text that another studio wrote on this prompt meanwhile."""
-        other = drafts.find(hub, drafts.aside(self.parent.title))
-        shown = self._load(hub, other.text if other else self.text)
-        drafts.drop(hub, drafts.aside(self.parent.title))
-        return shown
-
-    def _elsewhere(self, hub: Hub) -> dict[str, str] | None:
-        """Which other version a draft is of that could be written on with, and when that was written."""
-        draft = drafts.find(hub, self.elsewhere) if self.elsewhere else None
-        if draft is None or draft.text == self.text:
-            return None
-        return {"title": self.elsewhere or "", "written": draft.written_at}
-
-    def move(self, hub: Hub) -> dict[str, Any]:
-        """Write on from the draft of another version, which becomes this one's."""
-        draft = drafts.find(hub, self.elsewhere) if self.elsewhere else None
-        if draft is None or self.elsewhere is None:
-            return self._view(hub)
-        shown = self._load(hub, draft.text)
-        drafts.drop(hub, self.elsewhere)
-        return shown
+    def take(self, hub: Hub, name: str) -> dict[str, Any]:
+        """Take a text that is kept."""
+        found = drafts.find(hub, name)
+        if found is None:
+            raise ConfigError("this text is not kept any more: take one of those listed")
+        self.met = False
+        return self._load(hub, found.text)
 
     def set_settings(self, hub: Hub, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Change how the next try is run."""
@@ -437,7 +413,7 @@ class Studio(Panel):
         if self.outcome is not None:
             said = {key: self.said[key] for key in ("data", "columns", "data_name") if key in self.said}
             self.parent = parents.parent(hub, self.outcome.title, **said)
-            self.held = self.earlier = self.elsewhere = None  # what is being written goes on over another parent
+            self.held = None  # what is being written goes on over another parent
             self._refresh(hub, self.outcome.experiment)
         return self._view(hub)
 
