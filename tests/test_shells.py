@@ -34,12 +34,18 @@ def test_the_last_word_is_taken_as_it_is_typed(line, fragment):
     assert typed(line) == fragment
 
 
-@given(st.text(min_size=1, max_size=20).filter(lambda text: text.isprintable() and text.strip() == text))
-def test_a_shell_reads_a_completed_word_as_the_value(value):
-    fragment = value[:1] if value[:1].isalnum() else ""
-    done = completed(value, fragment, fragment)
+VALUES = st.text(min_size=1, max_size=20).filter(lambda text: text.isprintable() and text.strip() == text)
+NASTY = ["p$(touch x)", "a`touch x`", "q'; touch x; 'z", 'q "x y" z', "$HOME", "a!b", "back\\slash", "~", "*", "é · ß"]
+
+
+@pytest.mark.parametrize("quote", ["", "'", '"'])
+@given(VALUES | st.sampled_from(NASTY))
+def test_a_shell_reads_a_completed_word_as_the_value_and_runs_nothing_of_it(quote, value):
+    fragment = quote + (value[:1] if value[:1].isalnum() else "")
+    done = quote + completed(value, fragment, fragment.removeprefix(quote)) + quote
     read = subprocess.run(["bash", "-c", f"printf %s {done}"], capture_output=True, text=True, check=True).stdout
     assert read == value
+    assert not Path("x").exists()
 
 
 @pytest.fixture
@@ -79,4 +85,6 @@ def test_names_versions_options_and_files_complete_in_bash(bash):
     assert bash("exphub show ip") == r"exphub show ipv\ ·\ strict,\ small "
     assert bash('exphub show "ipv · ') == 'exphub show "ipv · strict, small" '
     assert bash("exphub list --db=exph") == "exphub list --db=exphub.db "
+    assert bash("exphub show 'fir") == "exphub show 'first"
+    assert bash('exphub show a"fir') == 'exphub show a"fir'
     assert bash("exphub show nothing") == "exphub show nothing"

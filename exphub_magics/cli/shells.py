@@ -21,6 +21,7 @@ SOURCE = r"""%(complete_func)s() {
 complete -o nosort -F %(complete_func)s %(prog_name)s
 """
 _SPECIAL = re.compile(r"""([\s"'\\$`&|;<>()*?\[\]{}!#~])""")
+_IN_QUOTES = re.compile(r"""(["\\$`])""")
 _TOKEN = re.compile(r"""\s+|(?:\\.|"(?:\\.|[^"\\])*"?|'[^']*'?|[^\s"'\\])+\\?|\\""")  # blanks, or a word
 
 
@@ -34,6 +35,11 @@ class Bash(BashComplete):
         line = os.environ["EXPHUB_LINE"]
         words = split_arg_string(line)[1:]
         return (words[:-1], words[-1]) if words and typed(line) else (words, "")
+
+    def complete(self) -> str:
+        """What completes, one a line; nothing where a quote stands in the midst of the word, which is rare."""
+        word = typed(os.environ["EXPHUB_LINE"])
+        return "" if _quotes(word[1:]) and _quote(word) is None else super().complete()
 
     def format_completion(self, item: CompletionItem[Any]) -> str:
         """What bash is to put in the place of its own word."""
@@ -58,11 +64,25 @@ def completed(value: str, fragment: str, word: str) -> str:
         fragment: what is typed of it.
         word: the end of that which bash takes for the word, and which the answer replaces.
 
-    >>> completed("first@2", "first@", ""), completed("ipv · strict", "ip", "ip"), completed("ipv · x", '"ip', "ip")
-    ('2', 'ipv\\ ·\\ strict', 'ipv · x')
+    >>> completed("first@2", "first@", ""), completed("ipv · strict", "ip", "ip"), completed("$5 · x", '"$', "$")
+    ('2', 'ipv\\ ·\\ strict', '\\$5 · x')
     """
-    if fragment[:1] in ("'", '"'):  # bash keeps the quotes, and closes them
-        return value
+    if fragment[:1] == "'":  # bash keeps a quote that is open, and closes it
+        return value.replace("'", r"'\''")
+    if fragment[:1] == '"':
+        return _IN_QUOTES.sub(r"\\\1", value).replace("!", "\"'!'\"")
     kept = fragment.removesuffix(word) if word else fragment if fragment[-1:] in "@=:" else ""
     escaped = _SPECIAL.sub(r"\\\1", value)
     return escaped.removeprefix(kept)
+
+
+def _quotes(fragment: str) -> bool:
+    return "'" in fragment or '"' in fragment
+
+
+def _quote(fragment: str) -> str | None:
+    """The quote that a fragment begins with, where it is still open."""
+    first, rest = fragment[:1], fragment[1:]
+    if first == '"':
+        rest = re.sub(r"\\.", "", rest)
+    return first if first in ("'", '"') and first not in rest else None
