@@ -9,8 +9,9 @@ def test_a_try_and_a_parent_run_again_have_the_family_of_their_parent(name, endi
     assert families.family(f"{name}{ending}", trial=True) == name
 
 
-def test_a_name_that_somebody_gave_an_experiment_is_its_family():
-    assert families.family("retry.try", trial=False) == "retry.try"
+@pytest.mark.parametrize("name", ["retry.try", "ipv · try"])
+def test_a_name_that_somebody_gave_an_experiment_is_its_family(name):
+    assert families.family(name, trial=False) == name
 
 
 def test_the_names_of_a_familys_tries_lead_back_to_it():

@@ -46,14 +46,13 @@ def test_the_history_and_an_outcome_hold_a_try_against_the_same_experiment(hub, 
 
 
 def test_tries_of_earlier_versions_are_told_by_their_whole_name(hub, demo):
-    """Which wrote `first · try`, and knew tries by their names alone."""
+    """Which wrote `first · try`."""
     go(hub, Spec("first", prompts.parse(PROMPT), data=demo))
-    go(hub, Spec("first · try", prompts.parse(MORE), data=demo))
-    go(hub, Spec("first · parent", prompts.parse(PROMPT), data=demo, sample=4))
+    go(hub, Spec("first · try", prompts.parse(MORE), data=demo, trial=True))
+    go(hub, Spec("first · parent", prompts.parse(PROMPT), data=demo, sample=4, trial=True))
     parent = parents.parent(hub)
     assert parent.title == "first@1"
     go(hub, tries.job(parent, "Was V afraid?"))
-    go(hub, Spec("first.try", prompts.parse("Was V hurt?"), data=demo))  # which somebody has called so
     lines, n = histories.history(hub, parent)
     assert ([line.called for line in lines], n) == (["try 1", "first · try@1"], 2)
     assert tries.latest(hub, parent) == 4

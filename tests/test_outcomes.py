@@ -69,6 +69,18 @@ def test_what_no_earlier_try_was_run_on_is_told_apart(hub, partner):
     assert more.untold in str(more)
 
 
+def test_what_another_prompts_try_was_run_on_counts_as_seen(hub, partner):
+    other = go(hub, Spec("other", prompts.parse("Was V afraid of the partner?"), data="sample"))
+    assert other != partner.experiment
+    go(hub, tries.job(parents.parent(hub, "other"), "Was V hurt by the partner?", sample=300))
+    before = {row["incident_id"] for row in hub.verdicts(tries.latest(hub, parents.parent(hub, "other")))}
+    whole = go(hub, tries.job(partner, MORE))
+    found = outcomes.outcome(hub, partner, whole)
+    assert found.unseen.n_common == sum(
+        row["flag"] is not None and row["incident_id"] not in before for row in hub.verdicts(whole)
+    )
+
+
 def test_a_first_try_on_everything_leaves_nothing_to_see_on_and_says_so(hub, partner):
     found = outcomes.outcome(hub, partner, go(hub, tries.job(partner, MORE)))
     assert found.untold == "This was tried on every narrative: whether a further change holds is seen on other data."

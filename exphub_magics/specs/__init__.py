@@ -14,6 +14,7 @@ from exphub_magics import builtin, prompts
 from exphub_magics.answers import FORMAT
 from exphub_magics.errors import ConfigError, nearest
 from exphub_magics.questions import Question, digest
+from exphub_magics.specs import families
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,7 +162,9 @@ def problems_by_key(spec: Spec, *, environment: Mapping[str, str] | None = None)
     """`problems`, each after the key of a configuration that it is about."""
     spec = _resolved(spec, environment)
     found = {
-        "experiment_name": _name_problem(spec.name),
+        "experiment_name": _name_problem(spec.name, trial=spec.trial),
+        "author": _text_problem("author", spec.author),
+        "notes": _text_problem("notes", spec.notes),
         "model_name": _model_problem(spec),
         "provider": _provider_problem(spec),
         "base_url": _url_problem(spec),
@@ -197,7 +200,20 @@ def _resolved(spec: Spec, environment: Mapping[str, str] | None) -> Spec:
     return replace(spec, provider=provider, base_url=base_url)
 
 
-def _name_problem(name: str) -> str | None:
+def _text_problem(key: str, text: str | None) -> str | None:
+    """What a terminal hands over with a byte that is no UTF-8 cannot be written down."""
+    try:
+        (text or "").encode()
+    except UnicodeEncodeError:
+        return f"{key} holds a byte that is no letter: {text!a}"
+    return None
+
+
+def _name_problem(name: str, *, trial: bool) -> str | None:
+    if problem := _text_problem("the experiment's name", name):
+        return problem
+    if not trial and name.endswith((families.TRY, families.AGAIN)):
+        return f"the studio names its own experiments so: let {name!r} end otherwise"
     if not name.strip() or any(ord(character) < ord(" ") for character in name):
         return f"an experiment's name is one line of text, not {name!r}"
     if "@" in name:
@@ -209,14 +225,29 @@ def _model_problem(spec: Spec) -> str | None:
     if not spec.model_name.strip():
         return "model_name is empty: name the model to ask"
     if spec.provider == BUILTIN and spec.model_name != builtin.MODEL_NAME:
-        return f"unknown builtin model {spec.model_name!r}: {nearest(spec.model_name, [builtin.MODEL_NAME])}"
+        return f"unknown builtin model{named(spec.model_name)}: {nearest(spec.model_name, [builtin.MODEL_NAME])}"
     return None
 
 
 def _provider_problem(spec: Spec) -> str | None:
     if spec.provider in ENDPOINTS or spec.base_url:
         return None
-    return f"unknown provider {spec.provider!r}: {nearest(spec.provider, ENDPOINTS)}"
+    return f"unknown provider{named(spec.provider)}: {nearest(spec.provider, ENDPOINTS)}"
+
+
+def named(text: str) -> str:
+    """A name as a message shows it, after a blank; nothing of what looks like a key, which may stand in a wrong place.
+
+    >>> named("opnai"), named("sk-1234")
+    (" 'opnai'", '')
+    """
+    return "" if text.startswith("sk-") or _looks_like_a_key(text) else f" {text!r}"
+
+
+def _looks_like_a_key(text: str) -> bool:
+    mixed = r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])\S{20,}"
+    lower = r"(?=[a-z]*[0-9])[a-z0-9]{16,}"
+    return re.fullmatch(f"{mixed}|{lower}", text) is not None
 
 
 def _url_problem(spec: Spec) -> str | None:
@@ -224,20 +255,19 @@ def _url_problem(spec: Spec) -> str | None:
         return None
     if spec.provider == BUILTIN:
         return "the builtin model has no base_url: name the provider that listens there"
-    # Before the address is named in a message: a slip in its beginning makes a password a part of its path.
+    # None of it is shown: a slip in its beginning makes a password a part of its path.
     if "@" in spec.base_url:
         return "base_url holds a user name or password: put the key into a variable, api_key_env"
     if "?" in spec.base_url or "#" in spec.base_url:
         return "base_url goes on behind ? or #, which no call can send: a key goes into a variable, api_key_env"
     if not _is_address(spec.base_url):
-        return f"base_url {spec.base_url!r} is no address: write for example http://127.0.0.1:8000/v1"
+        return "base_url is no address: write for example http://127.0.0.1:8000/v1"
     return None
 
 
 def _variable_problem(name: str | None) -> str | None:
     """What is no variable's name, or of letters as mixed as a key's, may be the key itself: it is not shown."""
-    mixed = r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9]).{20,}"
-    if name is None or (re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and not re.fullmatch(mixed, name)):
+    if name is None or (re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and not _looks_like_a_key(name)):
         return None
     return "api_key_env is the name of a variable, such as OPENAI_API_KEY, and never the key itself"
 
@@ -248,9 +278,9 @@ def _is_address(url: str) -> bool:
         port = parts.port
     except ValueError:  # a bracket that does not close, a port that no machine has
         return False
-    # urlsplit drops line breaks and tabs, and takes a blank for a letter of the host
-    unbroken = re.search(r"[\s\x00-\x1f]", url) is None
-    return unbroken and parts.scheme in ("http", "https") and bool(parts.hostname) and port != 0
+    # urlsplit drops line breaks and tabs, and takes a blank for a letter of the host; no API has parameters in its path
+    plain = re.fullmatch(r"[\w.~:/\[\]+-]+", url, re.ASCII) is not None
+    return plain and parts.scheme in ("http", "https") and bool(parts.hostname) and port != 0
 
 
 def _temperature_problem(temperature: float | None) -> str | None:

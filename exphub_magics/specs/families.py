@@ -10,7 +10,7 @@ COMBINED = " · "  # before a matrix's combination
 def family(name: str, *, trial: bool) -> str:
     """The name without what a try adds to it; `trial` is whether the experiment is one.
 
-    >>> family("baseline.try", trial=True), family("baseline · try", trial=False), family("baseline", trial=False)
+    >>> family("baseline.try", trial=True), family("baseline · try", trial=True), family("baseline", trial=False)
     ('baseline', 'baseline', 'baseline')
 
     An experiment that somebody has called so is none:
@@ -18,10 +18,19 @@ def family(name: str, *, trial: bool) -> str:
     >>> family("baseline.try", trial=False)
     'baseline.try'
     """
-    for ending in (*((TRY, AGAIN) if trial else ()), *EARLIER):
+    for ending in (TRY, AGAIN, *EARLIER) if trial else ():
         if name.endswith(ending):
             return name.removesuffix(ending)
     return name
+
+
+def is_again(name: str) -> bool:
+    """Whether a name is of a parent's prompt that was run on the narratives of a try.
+
+    >>> is_again("baseline.parent"), is_again("baseline.try")
+    (True, False)
+    """
+    return name.endswith((AGAIN, EARLIER[1]))
 
 
 def tries(family: str) -> tuple[str, str]:

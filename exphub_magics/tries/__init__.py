@@ -1,7 +1,7 @@
 """A prompt that is tried: against which parent, on which narratives, by which model, and what that costs.
 
 A try is an experiment like any other, so each is kept and counted. It is named after its parent, `baseline.try`: typed
-on any keyboard, and no quotes needed. An experiment that somebody has called so is not one of them.
+on any keyboard, and no quotes needed.
 """
 
 from __future__ import annotations
@@ -77,6 +77,15 @@ def of(hub: Hub, parent: Parent) -> list[Row]:
     """The tries on the parent's data, in their order."""
     here, names = held.trials(hub, parent.dataset.sha256), families.tries(parent.family)
     return [row for row in hub.names() if row["name"] in names and row["id"] in here]
+
+
+def of_any(hub: Hub, sha256: str) -> list[int]:
+    """The tries of any prompt on some data: whoever has read what one of them got wrong has read the narratives.
+
+    A parent's prompt that was run beside a try is none.
+    """
+    here = held.trials(hub, sha256)
+    return [row["id"] for row in hub.names() if row["id"] in here and not families.is_again(row["name"])]
 
 
 def job(parent: Parent, text: str, **settings: Any) -> experiments.Job:

@@ -189,7 +189,7 @@ def outcome(hub: Hub, parent: Parent, experiment: int) -> Outcome:
     except ConfigError as error:  # nothing in common, or a try that is its own parent
         why_not = "this is the parent itself" if reference == experiment else str(error)
         return Outcome(**common, why_not=why_not)
-    earlier = [row["id"] for row in tries.of(hub, parent) if row["id"] < experiment]
+    earlier = [one for one in tries.of_any(hub, parent.dataset.sha256) if one < experiment]
     seen = holdings.asked_before(hub, experiment, earlier)
     whole = len(verdicts) == len(parent.dataset.narratives)
     return Outcome(
