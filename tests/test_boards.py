@@ -101,3 +101,19 @@ def test_where_there_is_none_it_is_said(hub):
     ):
         assert repr(board) == said
         assert said in board._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("column", "held"),
+    [
+        ("start_time", pd.Timestamp("2026-11-01")),
+        ("start_time", None),
+        ("positives", float("nan")),
+        ("name", 3),
+        ("state", None),
+        ("f1", "high"),
+    ],
+)
+def test_a_board_that_was_changed_in_place_is_drawn_as_pandas_does(board, column, held):
+    board[column] = [held] * len(board)
+    assert is_drawn_as_pandas_does(board)

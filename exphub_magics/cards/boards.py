@@ -18,10 +18,9 @@ from exphub_magics.markup import block
 
 MOST = 50  # rows that are shown: of more, the latest
 WRAPPING = 3  # columns that hold names, which may go on in another line
-_NUMBERS = (
-    *("version", "total_narratives", "positives", "negatives", "false_positives", "false_negatives"),
-    *("percent_overlap", *listings.RATES, "finished"),
-)
+_COUNTS = ("version", "total_narratives", "positives", "negatives", "false_positives", "false_negatives", "finished")
+_RATES = ("percent_overlap", *listings.RATES)
+_WORDS = ("name", "state", "model_name", "provider", "dataset", "prompt_hash", "start_time", "taken_at")
 
 
 class Board(pd.DataFrame):
@@ -72,10 +71,17 @@ def _is_of_runs(frame: pd.DataFrame) -> bool:
 
 
 def _is_whole(frame: pd.DataFrame) -> bool:
-    """Whether a frame still holds what its table is made of."""
+    """Whether a frame still holds what its table is made of; one that has been changed is shown as any other."""
     if tuple(frame.columns) not in (listings.RUNS, comparisons.LEADERBOARD):
         return False
-    return all(isinstance(one, Real) or one is None for name in _NUMBERS if name in frame for one in frame[name])
+    counts, rates, words = (
+        [one for name in names if name in frame for one in frame[name]] for names in (_COUNTS, _RATES, _WORDS)
+    )
+    return (
+        all(isinstance(one, Real) and one == one for one in counts)  # noqa: PLR0124 - NaN is not
+        and all(isinstance(one, Real) or one is None for one in rates)
+        and all(isinstance(one, str) for one in words)
+    )
 
 
 def _below(frame: pd.DataFrame) -> str:
