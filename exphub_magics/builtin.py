@@ -309,7 +309,7 @@ def _terms(text: str) -> Iterator[str]:
 
 
 def explain(prompt_text: str) -> str:
-    """Say in plain text how a prompt was read, so that one can see why a wording changed a decision.
+    """Say in plain text how a prompt was read, so that one can see why a wording changed a decision, or did not.
 
     >>> print(explain("Does the text mention a smoke detector? Arguments do not count."))
     counts:    "smok detector"
@@ -319,8 +319,11 @@ def explain(prompt_text: str) -> str:
     read as:
       "smok detector": 1 <- Does the text mention a smoke detector?
       conflict: 0 <- Arguments do not count.
+    >>> print(explain("Was V hit? A movie night counts for little.").splitlines()[-1])
+      nothing <- A movie night counts for little.
     """
     criteria = read_criteria(prompt_text)
+    read = {clause for _, _, _, clause in criteria.readings}
     lines = [
         f"counts:    {criteria.counted}",
         f"left out:  {', '.join(name for name, weight in criteria.weights.items() if not weight) or 'nothing'}",
@@ -328,8 +331,14 @@ def explain(prompt_text: str) -> str:
         f"threshold: {criteria.threshold:.2f} of 1",
         "read as:",
         *(f"  {name}: {value:g} <- {clause[:90]}" for _, name, value, clause in criteria.readings),
+        *(f"  nothing <- {clause[:90]}" for clause in _ruling(prompt_text) if clause not in read),
     ]
     return "\n".join(lines)
+
+
+def _ruling(prompt: str) -> Iterator[str]:
+    """The clauses that say what counts or does not, without the headings of lists."""
+    return (clause for clause, scope, _ in _clauses(prompt) if scope and clause.strip() and not clause.endswith(":"))
 
 
 class _Sentence(NamedTuple):

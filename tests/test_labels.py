@@ -6,6 +6,7 @@ import pytest
 
 import browsed
 import reviewed
+from exphub_magics import cards
 from exphub_magics.hub import Hub, labels
 from exphub_magics.hub.labels import Said
 
@@ -125,15 +126,17 @@ def test_who_is_unsure_leaves_the_truth_to_the_others(filled):
     before = stored(filled)
     say(filled, "2-LE", unsure=True)
     assert stored(filled) == before
-    assert labels.in_dispute(filled, 1) == 0
+    assert labels.in_dispute(filled, 1) == set()
 
 
 def test_coders_who_differ_are_in_dispute_until_that_is_settled(filled):
     say(filled, "2-LE", True)
-    assert labels.in_dispute(filled, 1) == 1
+    assert labels.in_dispute(filled, 1) == {"2-LE"}
     assert filled.experiment(1)["false_positives"] == 1
+    assert "1 of them in dispute between coders" in str(cards.scorecard(filled, 1))
     say(filled, "2-LE", True, coder="adjudicated")
-    assert labels.in_dispute(filled, 1) == 0
+    assert "dispute" not in str(cards.scorecard(filled, 1))
+    assert labels.in_dispute(filled, 1) == set()
     assert filled.leaderboard()[0]["tp"] == 2
 
 
@@ -216,5 +219,5 @@ def test_two_reviewers_on_one_hub_lose_nothing_to_each_other(tmp_path):
         assert {word(hub, one, "Ben") for one in texts} == {"no"}
         rows = json.loads(json.dumps(list(hub._db.query("SELECT coder, count(*) AS n FROM labels GROUP BY coder"))))  # noqa: SLF001
         assert {row["coder"]: row["n"] for row in rows} == {"Ann": 120, "Ben": 120, "manual": 100}
-        assert labels.in_dispute(hub, 1) == EACH
+        assert len(labels.in_dispute(hub, 1)) == EACH
         assert stored(hub) == anew(hub)

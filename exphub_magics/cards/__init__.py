@@ -16,7 +16,7 @@ from IPython import display
 
 from exphub_magics import comparisons, figures, lazily, markup, metrics
 from exphub_magics.cards import changes
-from exphub_magics.hub import Hub, Row, services
+from exphub_magics.hub import Hub, Row, labels, services
 from exphub_magics.markup import LISTED, TITLES, columns, decimal, details, interval, table
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class Scorecard:
     change: changes.Change | None
     warnings: tuple[str, ...] = ()
     wrong: tuple[Row, ...] = ()
+    disputed: int = 0  # of the unlabelled, those whose coders differ
 
     @property
     def errors(self) -> pd.DataFrame:
@@ -129,7 +130,14 @@ def scorecard(hub: Hub, experiment: int, *, warnings: Sequence[str] = ()) -> Sco
         change=changes.change(hub, row, board),
         warnings=tuple(dict.fromkeys([*warnings, *services.drift(hub, experiment)])),
         wrong=tuple(hub.errors(experiment)),
+        disputed=_disputed(hub, experiment, verdicts),
     )
+
+
+def _disputed(hub: Hub, experiment: int, verdicts: Sequence[Row]) -> int:
+    """How many narratives have no manual flag because coders differ on them."""
+    unlabelled = {one["narrative_id"] for one in verdicts if one["manual_flag"] is None}
+    return len(unlabelled & labels.in_dispute(hub, hub.experiment(experiment)["dataset_id"])) if unlabelled else 0
 
 
 def _cells(verdicts: Iterable[Row]) -> dict[str, int]:
@@ -168,8 +176,10 @@ def counted(card: Scorecard) -> str:
     rest = " · ".join(
         f"{state.replace('_', ' ')} {n[state]:,}" for state in ("not_evaluable", "refused", "failed", "pending")
     )
-    labels = f"labelled {n['labelled']:,}, unlabelled {n['unlabelled']:,}"
-    return f"{answered} · {rest} · {labels}"
+    unlabelled = f"unlabelled {n['unlabelled']:,}"
+    if card.disputed:
+        unlabelled += f", {card.disputed:,} of them in dispute between coders"
+    return f"{answered} · {rest} · labelled {n['labelled']:,}, {unlabelled}"
 
 
 def rows(card: Scorecard) -> list[tuple[str, str, str, str, str, str]]:

@@ -42,7 +42,7 @@ else:
     studios = lazily.load("exphub_magics.widgets.studio")  # widgets is there already
 
 
-@click.group(cls=options.Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=options.Verbs, context_settings=options.SHOWN)
 @options.DB
 @click.version_option(package_name="exphub")
 def cli() -> None:

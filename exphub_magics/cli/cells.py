@@ -23,7 +23,7 @@ _OF_CELLS = {"background", "variable", "prompt_file"}  # what the command line h
 _PROMPT_FILE = partial(click.option, "--prompt-file", metavar="FILE", shell_complete=completions.prompt_files)
 
 
-@click.command(name="experiment", context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(name="experiment", context_settings=options.SHOWN)
 @click.argument("name", shell_complete=completions.names)
 @click.option(
     "--data",

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+SHOWN = {"help_option_names": ["-h", "--help"], "max_content_width": 120}  # as far as the terminal is so wide
+
+
 @dataclass(slots=True)
 class Session:
     """Where a verb is called: which hub, how progress is shown, and what a notebook has to give."""

@@ -202,9 +202,9 @@ def last_words(storage: Storage, dataset: int) -> list[Row]:
     return storage.read("last_words", dataset=dataset)
 
 
-def in_dispute(storage: Storage, dataset: int) -> int:
-    """How many narratives coders differ on, with nobody having settled it."""
-    return int(storage.read("in_dispute", dataset=dataset)[0]["n"])
+def in_dispute(storage: Storage, dataset: int) -> set[str]:
+    """The narratives that coders differ on, with nobody having settled it."""
+    return {row["narrative_id"] for row in storage.read("in_dispute", dataset=dataset)}
 
 
 # --- of which dataset -------------------------------------------------------------------------------------

@@ -151,7 +151,7 @@ def hints(hub: Hub, queue: Queue) -> list[str]:
     said = []
     if queue.unanswered and not {"fp", "fn", "hard"}.isdisjoint(queue.kinds):
         said.append(f"{counted(queue.unanswered, 'narrative')} without an answer, of which no error is known")
-    if queue.coder != ADJUDICATED and (open_ := labels.in_dispute(hub, queue.dataset)):
+    if queue.coder != ADJUDICATED and (open_ := len(labels.in_dispute(hub, queue.dataset))):
         said.append(
             f"coders differ on {counted(open_, 'narrative')} of the dataset, in no figure until that is settled: "
             f"%exphub review {shlex.quote(queue.title)} --coder {ADJUDICATED} --queue disagreements"

@@ -22,6 +22,11 @@ function linked(model, root) {
   const line = element("div", { class: "exphub-line", role: "status", "aria-live": "polite" });
   let number = model.get("heard");
   let timer = null;
+  const warn = (words) => {
+    line.textContent = words;
+    line.classList.add("exphub-problem");
+    line.scrollIntoView({ block: "nearest" }); // whoever has pressed a button further down would not see it
+  };
   const tell = () => {
     const waiting = number > model.get("heard");
     root.toggleAttribute("aria-busy", waiting);
@@ -35,16 +40,14 @@ function linked(model, root) {
   const ask = (action, said = {}) => {
     number += 1;
     root.toggleAttribute("aria-busy", true);
-    timer ??= setTimeout(() => {
-      line.textContent =
-        "The kernel has not answered yet: it is at work, or was restarted. If it was, run %load_ext exphub_magics and then this cell again; the hub has kept everything.";
-      line.classList.add("exphub-problem");
-    }, SILENCE);
+    timer ??= setTimeout(
+      () => warn("The kernel has not answered yet: it is at work, or was restarted. If it was, run %load_ext exphub_magics and then this cell again; the hub has kept everything."),
+      SILENCE,
+    );
     try {
       model.send({ ...said, action, number });
     } catch {
-      line.textContent = "The kernel is gone: run %load_ext exphub_magics and then this cell again; the hub has kept everything.";
-      line.classList.add("exphub-problem");
+      warn("The kernel is gone: run %load_ext exphub_magics and then this cell again; the hub has kept everything.");
     }
   };
   model.on("change:heard change:problem", tell);

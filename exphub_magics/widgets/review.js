@@ -56,6 +56,8 @@ function built(body, ask, root) {
     keys: element("div", { class: "review-keys", hidden: true }, table(["key", "what it does"], KEYS)),
     figures: element("div"),
     trail: element("details", { id: "review-trail" }),
+    prompt: element("pre", { class: "exphub-text" }),
+    idle: element("p", { class: "review-hint review-idle" }, "Click into the narrative: from then on the keys work."),
     work: element("div"),
     missed: element("p", { class: "review-hint review-missed", role: "status" }),
     shown: null,
@@ -72,7 +74,7 @@ function built(body, ask, root) {
     element("div", { class: "review-columns" }, part.text, part.side),
     element("div", { class: "review-bar", role: "group", "aria-label": "decision" },
       part.yes, part.no, part.unsure, element("span", { class: "review-gap" }), part.undo, part.previous, part.next),
-    part.missed,
+    part.idle, part.missed,
     element("div", { class: "review-bar" }, element("label", { class: "review-note" }, element("span", {}, "Note ", key("m")), part.note), part.quote),
     part.last, part.trail);
   listen(part, ask, root);
@@ -88,6 +90,7 @@ function built(body, ask, root) {
     part.head,
     element("div", { class: "review-bar" }, part.bar, part.count),
     part.hints,
+    element("details", {}, element("summary", { id: "review-prompt" }, "What the model was asked"), part.prompt),
     part.work,
     element("div", { class: "review-bar" }, part.agree, part.again, part.help),
     part.keys, part.figures);
@@ -213,6 +216,7 @@ function draw(body, shown, ask, root) {
   part.bar.max = Math.max(shown.total, 1);
   part.bar.value = shown.done;
   part.count.textContent = `${shown.done.toLocaleString("en")} of ${shown.total.toLocaleString("en")} decided${ended(shown)}`;
+  part.prompt.textContent = shown.prompt;
   fill(part.hints, shown.hints.map((hint) => element("p", { class: "review-hint" }, hint)));
   part.work.hidden = !shown.item;
   part.agree.disabled = !shown.item;

@@ -94,6 +94,7 @@ class Review(Panel):
             "done": len(done),
             "total": len(queue.entries),
             "place": place,
+            "prompt": hub.experiment(queue.experiment)["prompt_text"],
             "item": reviewing.shown(hub, queue, place) if queue.entries else None,
             "last": None if last is None else reviewing.shown(hub, queue, last),
             "undo": reviewing.undoable(hub, queue),
