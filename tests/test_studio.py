@@ -104,11 +104,11 @@ def test_what_is_wrong_with_a_prompt_is_said_while_it_is_written(run):
 
 
 def begins(panel):
-    return [one["begins"] for one in panel.shown["kept"]]
+    return [one["gist"] for one in panel.shown["kept"]]
 
 
 def take(panel, text):
-    panel.do("take", name=next(one["name"] for one in panel.shown["kept"] if one["begins"] == text))
+    panel.do("take", name=next(one["name"] for one in panel.shown["kept"] if one["gist"] == text))
 
 
 def test_a_text_that_is_put_in_anothers_place_can_be_taken_back(run):
@@ -367,7 +367,7 @@ def test_a_draft_that_was_written_on_after_the_next_version_was_run_is_shown_the
     panel.do("draft", text="a whole sentence.")
     again = opened(name="first")
     ((kept,), shown) = again.shown["kept"], again.shown["text"]
-    assert (shown, kept["begins"], kept["of"], kept["later"]) == ("Was V hit?", "a whole sentence.", "first@1", True)
+    assert (shown, kept["gist"], kept["of"], kept["later"]) == ("Was V hit?", "a whole sentence.", "first@1", True)
     take(again, "a whole sentence.")
     assert again.shown["text"] == opened(name="first").shown["text"] == "a whole sentence."
 

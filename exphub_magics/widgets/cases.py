@@ -1,10 +1,11 @@
-"""The narratives of a try as a page shows them: so many, and of each no more than is read at a glance."""
+"""Narratives of a try and texts that are kept as a page shows them: of each no more than is read at a glance."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import takewhile
 from typing import Any
 
 from exphub_magics.tries import outcomes
@@ -12,6 +13,7 @@ from exphub_magics.tries import outcomes
 MOST = 300  # narratives that the page lists
 BEGINNING = 20_000  # characters of a narrative that are shown until the rest is asked for
 SHORT = 160  # characters of a rational in the list
+GIST, ALIKE = 80, 40  # characters of a prompt that are shown; as many as begin like the parent's need not be
 
 
 def listed(cases: Sequence[outcomes.Case]) -> list[outcomes.Case]:
@@ -43,3 +45,15 @@ def cut(parts: Sequence[tuple[str, bool]], most: int | None) -> tuple[list[tuple
             shown.append((piece[:room], marked))
         room -= len(piece)
     return shown, max(0, -room)
+
+
+def gist(text: str, parent: str) -> str:
+    """A prompt in a few words: from where it differs from its parent, if it begins as that does.
+
+    >>> parent = "Does the narrative tell of violence between partners?"
+    >>> gist(f"{parent} Fear counts.", parent), gist("Was V hit?", parent)
+    ('… Fear counts.', 'Was V hit?')
+    """
+    alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(text, parent, strict=False)))
+    told = " ".join((f"… {text[alike:]}" if alike >= ALIKE else text).split())
+    return told if len(told) <= GIST else f"{told[:GIST]}…"

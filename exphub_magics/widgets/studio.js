@@ -192,7 +192,7 @@ const draftLine = (page, ask) => ([draft, kept, met, same]) => {
             "ul",
             {},
             ...kept.map((one, place) =>
-              element("li", {}, button(`kept-${place}`, `Take the text of ${clock(one.written)}${one.of ? `, over ${one.of}` : ""}`, "take", { name: one.name }), " ", element("q", {}, one.begins)),
+              element("li", {}, button(`kept-${place}`, `Take the text of ${clock(one.written)}${one.of ? `, over ${one.of}` : ""}`, "take", { name: one.name }), " ", element("q", {}, one.gist)),
             ),
           ),
         )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LOOK_SECONDS = 0.2  # between two looks at a run
-KEPT, BEGINS = 8, 80  # texts that are listed, and characters of each
+KEPT = 8  # texts that are listed
 
 
 def studio(
@@ -229,7 +229,7 @@ class Studio(Panel):
                 "of": "" if one.of == self.parent.title else one.of,
                 "written": one.written_at,
                 "later": one.written_at > begun,
-                "begins": " ".join(one.text.split())[:BEGINS],
+                "gist": cases.gist(one.text, self.parent.spec.prompt.text),
             }
             for one in latest
         ]
