@@ -13,14 +13,12 @@ from typing import Any
 
 
 class _Lazy(types.ModuleType):
-    """A module's stand-in, which takes its names once the import is through."""
+    """A module's stand-in, whose names are the module's; what looks at modules, such as inspect, imports nothing."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name.endswith("__"):  # what looks at modules, such as inspect, needs none
+        if name.startswith("__") and name != "__version__":
             raise AttributeError(name)
-        module = importlib.import_module(self.__name__)  # another thread that imports it is waited for
-        self.__dict__.update({key: held for key, held in vars(module).items() if not key.startswith("__")})
-        return getattr(module, name)
+        return getattr(importlib.import_module(self.__name__), name)  # another thread that imports it is waited for
 
 
 def load(name: str) -> Any:

@@ -57,3 +57,11 @@ def test_a_module_that_is_not_there_is_said_where_it_is_used():
 def test_what_is_taken_from_it_is_what_an_import_gives():
     assert lazily.load("pandas").DataFrame is __import__("pandas").DataFrame
     assert lazily.load("scipy").special.ndtri(0.5) == 0
+
+
+def test_what_changes_in_the_module_changes_here(monkeypatch):
+    fractions = lazily.load("fractions")
+    assert fractions.Fraction is not str
+    monkeypatch.setattr("fractions.Fraction", str)
+    assert fractions.Fraction is str
+    assert lazily.load("pandas").__version__ == __import__("pandas").__version__
