@@ -1,7 +1,9 @@
 """What a person does in the prompt studio, in a real JupyterLab."""
 
 import re
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import expect
@@ -187,13 +189,30 @@ def test_two_studios_on_one_prompt_keep_what_both_write_and_say_so(opened):
     append(notebook, second, " Second.")
     taken = second.get_by_role("button", name="Take the text of")
     expect(taken).to_be_visible()
-    expect(second).to_contain_text("Another studio has written on this prompt meanwhile; its text is among those kept.")
+    expect(second).to_contain_text("Another text of this prompt stood here")
     assert second.locator(".exphub-panel, [class^=exphub-]").first.evaluate(lab.FAINT) == []
     expect(prompt_in(second)).to_have_value(f"{PROMPT} Second.")
     taken.focus()
     notebook.page.keyboard.press("Enter")
     expect(prompt_in(second)).to_have_value(f"{PROMPT} First.")
-    expect(second).not_to_contain_text("Another studio")
+    expect(second).not_to_contain_text("Another text")
     expect(taken).to_be_focused()  # for the text that was there before
     taken.click()
     expect(prompt_in(second)).to_have_value(f"{PROMPT} Second.")
+
+
+def test_what_is_typed_while_the_hub_is_locked_outlives_a_button_that_replaces_it(opened):
+    notebook = opened("%exphub studio --data sample")
+    output = notebook.run(1)
+    append(notebook, output, " First.")
+    expect(output).to_contain_text("Back to the parent’s text")
+    with closing(sqlite3.connect(opened.hub, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        append(notebook, output, " Second.")
+        output.get_by_role("button", name="Back to the parent’s text").click()
+        time.sleep(3)
+        other.rollback()
+    expect(output.locator(".exphub-studio[aria-busy]")).to_have_count(0)
+    with Hub.open(opened.hub) as hub:
+        held = {one.text for one in drafts.kept(hub, ["an example"])}
+    assert f"{PROMPT} First. Second." in held | {prompt_in(output).input_value()}

@@ -1,7 +1,9 @@
 import json
+import sqlite3
 import threading
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -108,7 +110,8 @@ def begins(panel):
 
 
 def take(panel, text):
-    panel.do("take", name=next(one["name"] for one in panel.shown["kept"] if one["gist"] == text))
+    kept = next(one for one in panel.shown["kept"] if one["gist"] == text)
+    panel.do("take", name=kept["name"], digest=kept["digest"])
 
 
 def test_a_text_that_is_put_in_anothers_place_can_be_taken_back(run):
@@ -126,8 +129,48 @@ def test_a_text_that_is_put_in_anothers_place_can_be_taken_back(run):
     again = opened()
     take(again, "half a sent")
     assert (again.shown["text"], begins(again)) == ("half a sent", [])
-    again.do("take", name="another")
-    assert "take one of those listed" in again.problem
+    again.do("take", name="another", digest="")
+    assert "take it as it is listed now" in again.problem
+
+
+def test_what_is_typed_is_kept_before_another_text_takes_its_place_or_nothing_is_done(run, monkeypatch):
+    monkeypatch.setattr(drafts, "PATIENCE", 0.05)
+    run()
+    panel = opened()
+    panel.do("draft", text="half a sent")
+    with closing(sqlite3.connect("own.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        panel.do("revert", text="half a sentence")
+        assert "locked" in panel.problem
+        assert panel.shown["text"] == "half a sent"
+        other.rollback()
+    panel.do("revert", text="half a sentence")
+    assert (panel.shown["text"], begins(panel)) == (PROMPT, ["half a sentence"])
+    panel.do("draft", text="mine")
+    done(panel, OTHER)  # from Python, in the place of what was there
+    assert begins(panel)[0] == "mine"
+
+
+def test_a_text_that_has_been_written_on_since_it_was_listed_is_not_taken_for_it(run):
+    run()
+    one, two = opened(), opened()
+    one.do("draft", text="as it was")
+    two.do("set", settings={"sample": "5"})
+    listed = two.shown["kept"][0]
+    one.do("draft", text="as it is")
+    two.do("take", name=listed["name"], digest=listed["digest"])
+    assert "written on since" in two.problem
+    assert (two.shown["text"], begins(two)) == (PROMPT, ["as it is"])
+
+
+def test_half_a_character_and_a_text_beyond_all_measure_stop_nothing(run):
+    run()
+    panel = opened()
+    panel.do("draft", text="\ud800 x")
+    assert (panel.problem, panel.shown["text"]) == ("", "? x")
+    panel.do("draft", text="Was V hit? " * 200_000)
+    assert "shorten it" in panel.shown["check"]["problem"]
+    assert opened().shown["text"] == "Was V hit? " * 200_000
 
 
 def test_no_text_that_was_put_aside_pushes_out_another(run):

@@ -16,6 +16,7 @@ from IPython import display
 
 from exphub_magics import comparisons, figures, lazily, markup, metrics
 from exphub_magics.cards import changes
+from exphub_magics.errors import UnknownNameError
 from exphub_magics.hub import Hub, Row, labels, services
 from exphub_magics.markup import LISTED, TITLES, columns, decimal, details, interval, table
 
@@ -111,9 +112,15 @@ class Scorecard:
 
 
 def scorecard(hub: Hub, experiment: int, *, warnings: Sequence[str] = ()) -> Scorecard:
-    """Read an experiment's scorecard from the hub."""
+    """Read an experiment's scorecard from the hub.
+
+    Raises:
+        UnknownNameError: for an id that no experiment has.
+    """
     board = hub.leaderboard()
-    row = next(one for one in board if one["id"] == experiment)
+    row = next((one for one in board if one["id"] == experiment), None)
+    if row is None:
+        raise UnknownNameError(f"no experiment has the id {experiment!r}: hub.find(name) gives that of a name")
     verdicts = hub.verdicts(experiment)
     truth = [comparisons.boolean(one["manual_flag"]) for one in verdicts]
     flags = [comparisons.boolean(one["flag"]) for one in verdicts]

@@ -33,7 +33,10 @@ NEWLY_WRONG, NEWLY_RIGHT, MOVED, STILL_WRONG, WRONG, SILENT = KINDS = (
     "no answer",
 )
 LISTED = 8  # ids named in a line
-READ = "This speaks of tries: some of these narratives may have been read in browse, in review or elsewhere."
+READ = (
+    "This speaks of tries over this dataset: some of these narratives may have been tried in another file, or read in "
+    "browse, in review or elsewhere."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +194,7 @@ def outcome(hub: Hub, parent: Parent, experiment: int) -> Outcome:
         return Outcome(**common, why_not=why_not)
     earlier = [one for one in tries.of_any(hub, parent.dataset.sha256) if one < experiment]
     seen = holdings.asked_before(hub, experiment, earlier)
-    whole = len(verdicts) == len(parent.dataset.narratives)
+    whole = len(seen | verdicts.keys()) == len(parent.dataset.narratives)
     return Outcome(
         **common,
         pair=pair,

@@ -179,10 +179,12 @@ function frame(body, ask, model, root) {
 const parentLine = (shown) => [element("p", { class: "exphub-parent" }, element("b", {}, "Prompt studio"), " · parent: ", shown.line)];
 
 const draftLine = (page, ask) => ([draft, kept, met, same]) => {
-  const button = (name, words, action, said) => element("button", { id: page.id(name), type: "button", onclick: () => ask(action, said) }, words);
+  // What is typed goes with it: it is kept before another text takes its place, or nothing is done.
+  const button = (name, words, action, said) =>
+    element("button", { id: page.id(name), type: "button", onclick: () => ask(action, { ...said, text: page.text.value }) }, words);
   return [
     element("p", {}, draft ? `A draft of ${clock(draft)} is shown. ` : "", same ? "This is the parent’s prompt, word for word. " : button("revert", "Back to the parent’s text", "revert")),
-    met ? element("p", { class: "exphub-problem" }, "Another studio has written on this prompt meanwhile; its text is among those kept.") : null,
+    met ? element("p", { class: "exphub-problem" }, "Another text of this prompt stood here, from another studio or from before: it is among those kept.") : null,
     kept.length
       ? element(
           "details",
@@ -192,7 +194,7 @@ const draftLine = (page, ask) => ([draft, kept, met, same]) => {
             "ul",
             {},
             ...kept.map((one, place) =>
-              element("li", {}, button(`kept-${place}`, `Take the text of ${clock(one.written)}${one.of ? `, over ${one.of}` : ""}`, "take", { name: one.name }), " ", element("q", {}, one.gist)),
+              element("li", {}, button(`kept-${place}`, `Take the text of ${clock(one.written)}${one.of ? `, over ${one.of}` : ""}`, "take", { name: one.name, digest: one.digest }), " ", element("q", {}, one.gist)),
             ),
           ),
         )
@@ -250,8 +252,8 @@ const numbers = (rows) =>
 const outcomeParts = (page, ask) => ([found, note, running]) => {
   const parts = [note ? element("p", { class: "exphub-problem", role: "alert" }, note) : null];
   if (!found) return [...parts, element("p", {}, "Nothing has been tried yet: edit the prompt, then Try (Ctrl+Enter).")];
-  const button = (name, words, action, said = {}) =>
-    element("button", { id: page.id(name), type: "button", disabled: running, onclick: () => ask(action, said) }, words);
+  const button = (name, words, action, said = () => ({})) =>
+    element("button", { id: page.id(name), type: "button", disabled: running, onclick: () => ask(action, said()) }, words);
   const many = found.missing.toLocaleString("en");
   const kinds = Object.entries(found.counts).map(([kind, n]) =>
     element("button", { id: page.id(`kind-${kind}`), type: "button", onclick: () => jump(page, found, kind, ask) }, `${n.toLocaleString("en")} ${kind}`),
@@ -269,7 +271,7 @@ const outcomeParts = (page, ask) => ([found, note, running]) => {
     element(
       "p",
       {},
-      button("edit", "Write on from this try’s prompt", "edit"),
+      button("edit", "Write on from this try’s prompt", "edit", () => ({ text: page.text.value })),
       " ",
       found.adoptable ? button("adopt", "Make it the parent", "adopt") : null,
     ),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.2  # between two looks at a run
 KEPT = 8  # texts that are listed
+LONGEST = 50_000  # characters of a prompt that are read while somebody types
 
 
 def studio(
@@ -83,7 +84,7 @@ class Studio(Panel):
         self.text, self.loaded, self.note = "", 0, ""
         self.drafted: str | None = None  # when the draft was written that the studio opened with
         self.held: str | None = None  # the draft's text as it was seen last
-        self.met = False  # whether another studio wrote on the same prompt meanwhile
+        self.met = False  # whether a text was met that another studio wrote, or an earlier session
         self.draw: tuple[tuple[Any, ...], tries.Drawn] | None = None
         self.case: dict[str, Any] | None = None
         self.saved: dict[str, Any] | None = None
@@ -145,6 +146,9 @@ class Studio(Panel):
     def _check(self, hub: Hub) -> dict[str, Any]:
         """What can be said of the text and the settings before anything is run."""
         facts = self.parent.dataset.narratives[0].facts if self.parent.dataset.narratives else {}
+        if len(self.text) > LONGEST:
+            problem = f"this prompt has {len(self.text):,} characters: shorten it to {LONGEST:,} to try it"
+            return {"slots": [], "diff": [["added", "…"]], "problem": problem, "warnings": []}
         known: dict[str, Any] = {
             "slots": [prompts.NARRATIVE, *facts],
             "diff": _changes(self.parent.spec.prompt.text, self.text),
@@ -226,6 +230,7 @@ class Studio(Panel):
         return [
             {
                 "name": one.name,
+                "digest": cases.digest(one.text),
                 "of": "" if one.of == self.parent.title else one.of,
                 "written": one.written_at,
                 "later": one.written_at > begun,
@@ -241,6 +246,9 @@ class Studio(Panel):
 
     def _keep(self, hub: Hub, text: str, *, aside: str | None = None) -> None:
         """Keep the text as the draft, unless it is the parent's; what another studio wrote meanwhile is put aside."""
+        readable = text.encode("utf-8", "replace").decode()
+        self.loaded += readable != text  # half a character cannot be kept: the page is to show what is
+        text = readable
         draft = None if text == self.parent.spec.prompt.text else text
         self.met |= drafts.write(hub, self.parent.title, draft, over=self.held, aside=aside)
         self.held = draft
@@ -248,32 +256,40 @@ class Studio(Panel):
             self.drafted = self.saved = None
         self.text = text  # the page takes for kept what it is shown: a locked hub has raised before this
 
-    def _load(self, hub: Hub, text: str) -> dict[str, Any]:
-        """Put a text in the place of what is being written, which stays at hand."""
-        self._keep(hub, text, aside=None if text == self.text or self._at_hand(hub) else self.text)
+    def _load(self, hub: Hub, text: str, typed: str | None) -> None:
+        """Put a text in the place of what is being written, which stays at hand; `typed` is what the page has of it."""
+        if typed is not None and typed != self.text:
+            self._keep(hub, typed)
+        self._replace(hub, text)
         self.loaded += 1
-        return self._view(hub)
+
+    def _replace(self, hub: Hub, text: str) -> None:
+        self._keep(hub, text, aside=None if text == self.text or self._at_hand(hub) else self.text)
 
     def _at_hand(self, hub: Hub) -> bool:
         """Whether the text is the parent's or a try's, which are found again without a draft."""
         tried = (hub.experiment(row["id"])["prompt_text"] for row in tries.of(hub, self.parent))
         return self.text == self.parent.spec.prompt.text or self.text in tried
 
-    def edit(self, hub: Hub) -> dict[str, Any]:
+    def edit(self, hub: Hub, text: str | None = None) -> dict[str, Any]:
         """Write on from the prompt of the try that is shown."""
-        return self._load(hub, self.tried_prompt or self.text)
+        self._load(hub, self.tried_prompt or self.text, text)
+        return self._view(hub)
 
-    def revert(self, hub: Hub) -> dict[str, Any]:
+    def revert(self, hub: Hub, text: str | None = None) -> dict[str, Any]:
         """Go back to the parent's text."""
-        return self._load(hub, self.parent.spec.prompt.text)
+        self._load(hub, self.parent.spec.prompt.text, text)
+        return self._view(hub)
 
-    def take(self, hub: Hub, name: str) -> dict[str, Any]:
+    def take(self, hub: Hub, name: str, digest: str, text: str | None = None) -> dict[str, Any]:
         """Take a text that is kept."""
         found = drafts.find(hub, name)
-        if found is None:
-            raise ConfigError("this text is not kept any more: take one of those listed")
+        if found is None or cases.digest(found.text) != digest:
+            self.shown = self._view(hub)
+            raise ConfigError("this text has been written on since: take it as it is listed now")
+        self._load(hub, found.text, text)
         self.met = False
-        return self._load(hub, found.text)
+        return self._view(hub)
 
     def set_settings(self, hub: Hub, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Change how the next try is run."""
@@ -300,9 +316,11 @@ class Studio(Panel):
             typed: Whether the text is from a page, which then has it already.
             more: Settings as values, such as `sample=50`.
         """
-        if text is not None:
+        if text is not None and typed:
             self._keep(hub, text)
-            self.loaded += not typed
+        elif text is not None:
+            self._replace(hub, text)
+            self.loaded += 1
         try:
             self._idle()
             self.settings = self.settings | fields.read(settings or {}) | more
