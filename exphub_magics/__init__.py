@@ -84,7 +84,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     shell.Completer.custom_matchers.append(matcher)
     shell.input_transformers_cleanup.append(_with_body)
     if getattr(shell, "kernel", None) is not None:
-        _import_when_idle()
+        _import_when_idle(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
@@ -95,16 +95,17 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
         shell.magics_manager.magics[kind].pop(name, None)
 
 
-def _import_when_idle() -> None:
+def _import_when_idle(shell: InteractiveShell) -> None:
     """Have what verbs, Tab and panels need imported between two cells, in the thread that runs them."""
     import asyncio  # noqa: PLC0415 - a kernel has it loaded
 
     with suppress(RuntimeError):  # where nothing runs that could come back to it
-        asyncio.get_running_loop().call_later(IDLE, _import)
+        asyncio.get_running_loop().call_later(IDLE, _import, shell)
 
 
-def _import() -> None:
-    with suppress(ImportError):  # which the first verb says
+def _import(shell: InteractiveShell) -> None:
+    # As in a cell, where pandas finds out that it is in a notebook, and shows more columns.
+    with shell.builtin_trap, suppress(ImportError):  # which the first verb says
         import sqlite_utils.db  # noqa: F401, PLC0415 - that imports pandas
 
         from exphub_magics import magics, matchers  # noqa: F401, PLC0415

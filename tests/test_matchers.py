@@ -5,6 +5,7 @@ import random
 import re
 import statistics
 import time
+from contextlib import contextmanager
 
 import pandas as pd
 import pytest
@@ -40,9 +41,9 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("kernel")
 
 
-@pytest.fixture(scope="module")
-def client(folder):
-    """A kernel that stands in a folder of its own, with the extension loaded."""
+@contextmanager
+def started(folder):
+    """A kernel that stands in a folder of its own."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("EXPHUB_", "OPENAI_"))}
     environment |= {"IPYTHONDIR": str(folder / "ipython")}
     manager = KernelManager(kernel_name="python3")
@@ -50,10 +51,17 @@ def client(folder):
     asked = manager.blocking_client()
     asked.start_channels()
     asked.wait_for_ready(timeout=SECONDS)
-    said(asked, "%load_ext exphub_magics\n" + FRAME)
     yield asked
     asked.stop_channels()
     manager.shutdown_kernel(now=True)
+
+
+@pytest.fixture(scope="module")
+def client(folder):
+    """A kernel with the extension loaded."""
+    with started(folder) as asked:
+        said(asked, "%load_ext exphub_magics\n" + FRAME)
+        yield asked
 
 
 @pytest.fixture(params=[True, False], ids=["jedi", "without jedi"])
@@ -282,11 +290,16 @@ def test_a_thousand_experiments_are_no_wait(shell, demo, tmp_path):
     assert figure < 0.1
 
 
-def test_an_idle_kernel_imports_what_the_first_tab_and_the_first_panel_need(client):
-    until = time.monotonic() + SECONDS
-    while {"name": "stdout", "text": "True\n"} not in said(client, "import sys; print('anywidget' in sys.modules)"):
-        assert time.monotonic() < until
-        time.sleep(0.3)
+def test_an_idle_kernel_imports_what_the_first_tab_and_the_first_panel_need_as_a_cell_does(tmp_path):
+    asked = "import sys; print('anywidget' in sys.modules)"
+    with started(tmp_path) as fresh:
+        said(fresh, "%load_ext exphub_magics")
+        until = time.monotonic() + SECONDS
+        while {"name": "stdout", "text": "True\n"} not in said(fresh, asked):
+            assert time.monotonic() < until
+            time.sleep(0.3)
+        shown = said(fresh, "import pandas; print(pandas.get_option('display.max_columns'))")
+        assert {"name": "stdout", "text": "20\n"} in shown  # where pandas sees no notebook, it is 0
 
 
 def test_frames_are_found_without_importing_anything(shell):
