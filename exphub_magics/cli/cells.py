@@ -127,9 +127,9 @@ def _spec(session: Session, said: dict[str, Any]) -> specs.Spec:
         raise ConfigError("no dataset is named: add --data FILE, --data FRAME or --data sample")
     provider = said.get("provider", specs.BUILTIN if "base_url" not in said else "endpoint")
     if "model_name" not in said and provider != specs.BUILTIN:
-        raise ConfigError(f"provider{specs.named(provider)} needs --model NAME")
+        raise ConfigError(f"provider{specs.quoted(provider)} needs --model NAME")
     if "model_name" in said and "provider" not in said and "base_url" not in said and said["model_name"] != "rules-1":
-        raise ConfigError(f"--model{specs.named(said['model_name'])} needs --provider NAME or --base-url URL")
+        raise ConfigError(f"--model{specs.quoted(said['model_name'])} needs --provider NAME or --base-url URL")
     data = session.frames.get(source, source)
     given = {"data": data, "data_name": source if source in session.frames else None, "provider": provider}
     return specs.Spec(prompt=prompt, **{**said, **given})

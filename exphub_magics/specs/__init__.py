@@ -225,20 +225,20 @@ def _model_problem(spec: Spec) -> str | None:
     if not spec.model_name.strip():
         return "model_name is empty: name the model to ask"
     if spec.provider == BUILTIN and spec.model_name != builtin.MODEL_NAME:
-        return f"unknown builtin model{named(spec.model_name)}: {nearest(spec.model_name, [builtin.MODEL_NAME])}"
+        return f"unknown builtin model{quoted(spec.model_name)}: {nearest(spec.model_name, [builtin.MODEL_NAME])}"
     return None
 
 
 def _provider_problem(spec: Spec) -> str | None:
     if spec.provider in ENDPOINTS or spec.base_url:
         return None
-    return f"unknown provider{named(spec.provider)}: {nearest(spec.provider, ENDPOINTS)}"
+    return f"unknown provider{quoted(spec.provider)}: {nearest(spec.provider, ENDPOINTS)}"
 
 
-def named(text: str) -> str:
+def quoted(text: str) -> str:
     """A name as a message shows it, after a blank; nothing of what looks like a key, which may stand in a wrong place.
 
-    >>> named("opnai"), named("sk-1234")
+    >>> quoted("opnai"), quoted("sk-1234")
     (" 'opnai'", '')
     """
     return "" if text.startswith("sk-") or _looks_like_a_key(text) else f" {text!r}"
