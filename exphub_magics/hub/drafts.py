@@ -34,6 +34,11 @@ class Draft:
         """
         return self.name.partition(_KEPT)[0]
 
+    @property
+    def digest(self) -> str:
+        """What tells the text from another one that has come in its place."""
+        return _digest(self.text)
+
 
 def find(storage: Storage, name: str) -> Draft | None:
     """The draft of a name; None where there is none."""
@@ -79,4 +84,8 @@ def write(storage: Storage, name: str, text: str | None, *, over: str | None, as
 
 
 def _beside(name: str, text: str) -> str:
-    return f"{name}{_KEPT}{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return f"{name}{_KEPT}{_digest(text)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -46,11 +45,6 @@ def cut(parts: Sequence[tuple[str, bool]], most: int | None) -> tuple[list[tuple
             shown.append((piece[:room], marked))
         room -= len(piece)
     return shown, max(0, -room)
-
-
-def digest(text: str) -> str:
-    """What tells a text from another one that has come in its place."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def gist(text: str, parent: str) -> str:

@@ -230,7 +230,7 @@ class Studio(Panel):
         return [
             {
                 "name": one.name,
-                "digest": cases.digest(one.text),
+                "digest": one.digest,
                 "of": "" if one.of == self.parent.title else one.of,
                 "written": one.written_at,
                 "later": one.written_at > begun,
@@ -284,7 +284,7 @@ class Studio(Panel):
     def take(self, hub: Hub, name: str, digest: str, text: str | None = None) -> dict[str, Any]:
         """Take a text that is kept."""
         found = drafts.find(hub, name)
-        if found is None or cases.digest(found.text) != digest:
+        if found is None or found.digest != digest:
             self.shown = self._view(hub)
             raise ConfigError("this text has been written on since: take it as it is listed now")
         self._load(hub, found.text, text)
